@@ -1,0 +1,1 @@
+"""Answers: state at a time, history, diffs, coverage and feeds, as functions, HTTP API and web pages."""
