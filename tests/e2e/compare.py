@@ -1,0 +1,174 @@
+"""What the store must say, given the truth: pure checks that give back complaints, one sentence each."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import jsonpatch
+
+from schema.store import Store
+from tests.e2e.rawapi import Json
+from tests.e2e.truth import Seen
+
+TYPES = {"add": "ADDED", "update": "MODIFIED", "delete": "DELETED"}
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+COLUMNS = "resource, group, uid, epoch, seq, op, origin, rv, prev_rv, ts, ts_error, patch, object, namespace, name, observed_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One row of `events` as it lies there, duplicates included."""
+
+    resource: str
+    group: str
+    uid: str
+    epoch: int
+    seq: int
+    op: str
+    origin: str
+    rv: str
+    prev_rv: str
+    ts: datetime
+    ts_error: float
+    patch: str
+    object: str
+    namespace: str
+    name: str
+    observed_at: datetime
+
+    @property
+    def kind(self) -> str:
+        """`resource.group`."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+    @property
+    def key(self) -> tuple[str, str, int, str]:
+        """As `Seen.key`."""
+        return (self.kind, self.uid, int(self.rv), TYPES[self.op])
+
+
+def stored(store: Store) -> list[Stored]:
+    """Every row, in chain order."""
+    rows = store.rows(f"SELECT {COLUMNS} FROM events ORDER BY resource, group, uid, epoch, seq")
+    return [Stored(*row) for row in rows]
+
+
+def completeness(truth: Iterable[Seen], rows: Sequence[Stored], start: Mapping[str, int]) -> list[str]:
+    """Every (uid, resourceVersion, type) exactly once, and nothing that never was."""
+    wanted = {seen.key for seen in truth}
+    recorded: dict[tuple[str, str, int, str], int] = defaultdict(int)
+    for row in rows:
+        recorded[row.key] += 1
+    complaints = [f"missing: {key}" for key in sorted(wanted - recorded.keys())]
+    complaints += [f"recorded {count} times: {key}" for key, count in recorded.items() if count > 1]
+    invented = [
+        row
+        for row in rows
+        if row.origin == "watch" and int(row.rv) > start.get(row.kind, 1 << 62) and row.key not in wanted
+    ]
+    return complaints + [f"invented: {row.key} {row.namespace}/{row.name}" for row in invented]
+
+
+def chains(rows: Sequence[Stored]) -> list[str]:
+    """`seq` counts from 1 without a hole and each `prev_rv` is the one before, per (uid, epoch)."""
+    complaints = []
+    before: Stored | None = None
+    for row in rows:
+        fresh = before is None or (before.uid, before.epoch, before.kind) != (row.uid, row.epoch, row.kind)
+        if row.seq != (1 if fresh or before is None else before.seq + 1):
+            complaints.append(f"seq {row.seq} after {0 if fresh or before is None else before.seq}: {row.key}")
+        if row.prev_rv != ("" if fresh or before is None else before.rv):
+            complaints.append(f"prev_rv {row.prev_rv!r} does not follow {before.rv if before else ''!r}: {row.key}")
+        before = row
+    return complaints
+
+
+def patches(rows: Sequence[Stored]) -> list[str]:
+    """The `jsonpatch` library takes each state to the next one and back."""
+    complaints = []
+    before: Stored | None = None
+    for row in rows:
+        if row.op == "update" and before is not None and before.uid == row.uid and before.object and row.object:
+            old, new, ops = json.loads(before.object), json.loads(row.object), json.loads(row.patch)
+            if strict(jsonpatch.apply_patch(old, ops)) != strict(new):
+                complaints.append(f"the patch does not lead to the state: {row.key}")
+            if strict(jsonpatch.apply_patch(new, inverse(ops))) != strict(old):
+                complaints.append(f"the patch does not lead back: {row.key}")
+        before = row
+    return complaints
+
+
+def inverse(ops: Sequence[Json]) -> list[Json]:
+    """A patch read backwards: each replace and remove is preceded by a test that holds the old value."""
+    back: list[Json] = []
+    for place, op in enumerate(ops):
+        if op["op"] == "add":
+            back.append({"op": "remove", "path": op["path"]})
+        elif op["op"] in ("replace", "remove"):
+            old = ops[place - 1]
+            assert old["op"] == "test", "a replace or remove must follow the test of its base"
+            assert old["path"] == op["path"]
+            back.append(
+                {"op": "replace" if op["op"] == "replace" else "add", "path": op["path"], "value": old["value"]}
+            )
+    return back[::-1]
+
+
+def strict(value: Json) -> str:
+    """Equal exactly when the JSON is: 1, 1.0 and true differ."""
+    return json.dumps(value, sort_keys=True)
+
+
+@dataclass(slots=True)
+class Expected:
+    """What may be stored of an object as served; learns which marker stands for which Secret value."""
+
+    markers: dict[str, str]
+    values: dict[str, str]
+
+    @classmethod
+    def fresh(cls) -> "Expected":
+        """Nothing learnt yet."""
+        return cls({}, {})
+
+    def complaint(self, served: Json, kept: Json) -> str:
+        """Empty when `kept` is `served` less envelope and documented redactions."""
+        served, kept = json.loads(json.dumps(served)), json.loads(json.dumps(kept))
+        served["metadata"].pop("resourceVersion", None)
+        served["metadata"].pop("managedFields", None)
+        if served.get("kind") == "Secret":
+            problem = self._markers(served.pop("data", {}), kept.pop("data", {}))
+            served["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
+            kept["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
+            if problem:
+                return problem
+        return (
+            ""
+            if strict(served) == strict(kept)
+            else f"state differs: {strict(kept)[:200]} is not {strict(served)[:200]}"
+        )
+
+    def _markers(self, values: Mapping[str, str], markers: Mapping[str, str]) -> str:
+        if values.keys() != markers.keys():
+            return f"keys {sorted(markers)} instead of {sorted(values)}"
+        for key, value in values.items():
+            marker = markers[key]
+            if self.markers.setdefault(value, marker) != marker or self.values.setdefault(marker, value) != value:
+                return f"the marker of {key} does not stand for one value"
+        return ""
+
+
+def dates(truth: Iterable[Seen], rows: Sequence[Stored]) -> tuple[list[str], list[float]]:
+    """No `ts_error` smaller than the real error (live ones may be off by the way of the bytes); errors of the late ones."""
+    real = {seen.key: seen.at for seen in truth}
+    complaints, errors = [], []
+    for row in rows:
+        if row.key in real:
+            error = abs(row.ts.timestamp() - real[row.key])
+            if row.ts_error:
+                errors.append(error)
+            if error > row.ts_error + (0.05 if row.ts_error else 1.0):
+                complaints.append(f"dated {error:.3f} s wrong, said {row.ts_error:.3f}: {row.key} {row.origin}")
+    return complaints, errors
