@@ -14,7 +14,9 @@ from tests.e2e.truth import Seen
 
 TYPES = {"add": "ADDED", "update": "MODIFIED", "delete": "DELETED"}
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-COLUMNS = "resource, group, uid, epoch, seq, op, origin, rv, prev_rv, ts, ts_error, patch, object, namespace, name, observed_at"
+COLUMNS = """
+    resource, group, uid, epoch, seq, op, origin, rv, prev_rv, ts, ts_error, patch, object, namespace, name, observed_at
+"""
 
 
 @dataclass(frozen=True, slots=True)
