@@ -163,7 +163,7 @@ class Expected:
 
 
 def dates(truth: Iterable[Seen], rows: Sequence[Stored]) -> tuple[list[str], list[float]]:
-    """No `ts_error` smaller than the real error (live ones may be off by the way of the bytes); errors of the late ones."""
+    """No `ts_error` smaller than the real error (live: the way of the bytes), and the errors of the late ones."""
     real = {seen.key: seen.at for seen in truth}
     complaints, errors = [], []
     for row in rows:
