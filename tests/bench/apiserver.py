@@ -1,8 +1,9 @@
-"""An API server that only bench needs: discovery, first lists and watches of the generated workload, at a rate or flat out.
+"""An API server that only bench needs: discovery, first lists and watches of the generated workload, paced or flat out.
 
-    python -m tests.bench.apiserver PORT RATE SCALE    (changes/s in all, 0 = as fast as they are read; SCALE = share of the objects)
+    python -m tests.bench.apiserver PORT RATE SCALE
 
-Changes begin with `POST /go?seconds=S` and end by themselves; `GET /sent` says how many were sent per kind and the last version.
+RATE: changes/s in all, 0 = as fast as they are read. SCALE: share of the workload's objects. Changes begin with
+`POST /go?seconds=S` and end by themselves; `GET /sent` says how many were sent per kind, and the last version of each.
 It keeps no history: a watch can only be opened, never resumed. What an API server really does is tested on a real one.
 """
 
@@ -125,7 +126,7 @@ class Server:
         app.router.add_get("/apis", self.groups)
         app.router.add_get("/api/v1/namespaces/kube-system", self.identity)
         for sort in self.sorts:
-            app.router.add_get(sort.path, self.collection(sort))  # type: ignore[arg-type]  # as above
+            app.router.add_get(sort.path, self.collection(sort))
         app.router.add_post("/go", self.start)
         app.router.add_get("/sent", self.report)
         return app

@@ -1,8 +1,9 @@
 """The shapes of the generated objects: JSON with holes (@NAME@, @NS@, @UID@, @RV@, @TIME@) in six states per kind."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from tests.e2e.rawapi import Json
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _pod(sort: Sort, state: int) -> Json:
     conditions = _conditions(("PodScheduled", "Initialized", "ContainersReady", "Ready"), state)
     status: Json = {"phase": "Running" if state else "Pending", "conditions": conditions, "containerStatuses": statuses}
     status |= {"podIP": f"10.0.0.{state}", "hostIP": "192.0.2.7", "startTime": "2026-01-01T00:00:00Z"}
-    env = {f'k:{{"name":"VARIABLE_{j}"}}': {".": {}, "f:name": {}, "f:value": {}} for j in range(25)}
+    env: Json = {f'k:{{"name":"VARIABLE_{j}"}}': {".": {}, "f:name": {}, "f:value": {}} for j in range(25)}
     fields: Json = {"f:name": {}, "f:image": {}, "f:resources": {}, "f:args": {}, "f:env": {".": {}, **env}}
     containers = {f'k:{{"name":"c{i}"}}': {".": {}, **fields} for i in (0, 1)}
     owned: Json = {

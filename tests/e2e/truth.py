@@ -4,14 +4,13 @@ It shares nothing with the product: own client, own threads, own bookkeeping. On
 watches and resumes by resourceVersion; what it could not resume is an error of the test, not of the product.
 """
 
-import json
 import threading
 import time
 from dataclasses import dataclass, field
 
 import urllib3
 
-from tests.e2e.rawapi import Json, RawApi, Refused
+from tests.controlplane.api import Api, Json, Refused
 
 SKIPPED = {"events", "leases", "endpoints", "componentstatuses"}
 
@@ -37,7 +36,7 @@ class Seen:
 class Truth:
     """Watches until stopped. `start` maps a kind to the resourceVersion from which its truth is complete."""
 
-    api: RawApi
+    api: Api
     seen: list[Seen] = field(default_factory=list)
     start: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -62,15 +61,14 @@ class Truth:
                 raise TimeoutError("the truth could not list a kind within 30 s")
 
     def _follow(self, kind: str, path: str, done: threading.Event) -> None:
-        rv = int(self.api.get(f"{path}?limit=1")["metadata"]["resourceVersion"])
+        rv = int(self.api.get(path, limit="1")["metadata"]["resourceVersion"])
         self.start[kind] = self._last[kind] = rv
         done.set()
         while not self._stop.is_set():
             try:
-                for line in self.api.lines(
-                    f"{path}?watch=1&resourceVersion={rv}&allowWatchBookmarks=true&timeoutSeconds=300", read_timeout=75
-                ):
-                    rv = self._take(kind, line, rv)
+                window = {"resourceVersion": str(rv), "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
+                for event in self.api.watch(path, timeout=75, **window):
+                    rv = self._take(kind, event)
                     if self._stop.is_set():
                         return
             except Refused as error:
@@ -81,12 +79,10 @@ class Truth:
             except (urllib3.exceptions.HTTPError, OSError):
                 self._stop.wait(0.3)
 
-    def _take(self, kind: str, line: bytes, rv: int) -> int:
-        if not line.strip():
-            return rv
-        at, event = time.time(), json.loads(line)
+    def _take(self, kind: str, event: Json) -> int:
+        at = time.time()
         if event["type"] == "ERROR":
-            raise Refused(int(event["object"].get("code", 500)), line)
+            raise Refused(int(event["object"].get("code", 500)), str(event["object"].get("message")))
         new = int(event["object"]["metadata"]["resourceVersion"])
         if event["type"] != "BOOKMARK":
             self.seen.append(Seen(kind, event["type"], event["object"]["metadata"]["uid"], new, at, event["object"]))
@@ -98,7 +94,7 @@ class Truth:
         self._stop.set()
 
 
-def served(api: RawApi) -> dict[str, str]:
+def served(api: Api) -> dict[str, str]:
     """Every kind that can be listed and watched: `resource.group` → collection path, the preferred version only."""
     found: dict[str, str] = {}
     groups = api.get("/apis")["groups"]

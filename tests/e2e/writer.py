@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.e2e.rawapi import Json, RawApi, Refused
+from tests.controlplane.api import Api, Json, Refused
 
 MANAGERS = ("gitops", "kubectl-edit", "autoscaler", "operator", "deploy-bot")
 CANARY = "canary-7f3a-do-not-leak"
@@ -36,7 +36,7 @@ WIDGETS = "/apis/example.org/v1"
 class Writer:
     """`run` makes about `writes` writes in one namespace; a refused write (conflict, gone) is simply another try."""
 
-    api: RawApi
+    api: Api
     namespace: str
     seed: int
     written: int = 0
@@ -49,7 +49,7 @@ class Writer:
 
     def prepare(self) -> None:
         """The namespace and its service account, as the controllers make them."""
-        self.api.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        self.api.post("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
 
     def run(
         self, writes: int, *, stop: threading.Event | None = None, pause: Callable[[], None] = lambda: None
@@ -86,7 +86,8 @@ class Writer:
             "name": name,
             "labels": {"app": name, f"x{self._random.randrange(3)}": str(self._random.randrange(5))},
         }
-        self.api.apply(path, {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}, self._manager())
+        body = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
+        self.api.apply(path, body, manager=self._manager(), force=True)
 
     def _config(self) -> None:
         name = self._name("config", 40)
@@ -109,7 +110,7 @@ class Writer:
         if self._random.random() < 0.3:
             last = f'{{"apiVersion":"v1","kind":"Secret","stringData":{{"password":"{value}"}}}}'
             body["metadata"] = {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": last}}
-            self.api.patch(self._path("secrets", name), body, self._manager())
+            self.api.patch(self._path("secrets", name), body, manager=self._manager())
         else:
             self._apply("v1", "Secret", self._path("secrets", name), name, body)
 
@@ -125,19 +126,18 @@ class Writer:
         self.api.apply(
             self._path("deployments", name, root="/apis/apps/v1"),
             {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec},
-            self._manager(),
+            manager=self._manager(),
+            force=True,
         )
 
     def _scale(self) -> None:
         path = self._path("deployments", self._name("app", 6), root="/apis/apps/v1")
-        self.api.patch(path, {"spec": {"replicas": self._random.randrange(1, 5)}}, "autoscaler")
+        self.api.patch(path, {"spec": {"replicas": self._random.randrange(1, 5)}}, manager="autoscaler")
 
     def _recreate(self) -> None:
         name = self._name("config", 40)
         self.api.delete(self._path("configmaps", name))
-        self.api.create(
-            self._path("configmaps"), {"metadata": {"name": name}, "data": {"again": "yes"}}, self._manager()
-        )
+        self.api.post(self._path("configmaps"), {"metadata": {"name": name}, "data": {"again": "yes"}}, self._manager())
 
     def _drop(self) -> None:
         resource, name = self._random.choice(
@@ -157,5 +157,7 @@ class Writer:
     def _widget_status(self) -> None:
         path = self._path("widgets", self._name("widget", 10), root=WIDGETS)
         self.api.patch(
-            f"{path}/status", {"status": {"phase": self._random.choice(("Ready", "Broken", "Waiting"))}}, "operator"
+            f"{path}/status",
+            {"status": {"phase": self._random.choice(("Ready", "Broken", "Waiting"))}},
+            manager="operator",
         )
