@@ -1,0 +1,79 @@
+"""The canonical form of an object: one byte string per state, so that equal states have equal hashes.
+
+Canonical = JSON with sorted keys, no spaces, UTF-8, written by orjson from the object less its envelope
+(`metadata.resourceVersion`, `metadata.managedFields`). Types are kept: `1`, `1.0` and `true` have different bytes, and so
+have `0.0` and `-0.0`, `null` and an absent member. Numbers are what orjson reads: integers within [-2^63, 2^64), every
+other number a double.
+
+What cannot be written the same way again is refused by name instead of being altered: more than 254 levels (orjson reads
+1,024 but writes 254), lone surrogates, integers beyond 64 bits, NaN and infinities (orjson writes `null` for them).
+"""
+
+import hashlib
+import math
+from typing import TypeAlias
+
+import orjson
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+JsonObject: TypeAlias = dict[str, Json]
+
+
+class Unserialisable(ValueError):
+    """This value has no canonical form; the reason is in the message, never a value."""
+
+
+def canonical(obj: Json) -> bytes:
+    """Bytes of the canonical form; raises `Unserialisable`. The envelope is the caller's to take off first."""
+    try:
+        data = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise Unserialisable(f"the object cannot be written as JSON: {_reason(error)}") from None
+    # orjson writes `null` for NaN and infinities without a word; only then is it worth looking at every number.
+    if b"null" in data and not _finite(obj):
+        raise Unserialisable("the object cannot be written as JSON: a number is not finite")
+    return data
+
+
+def digest(canonical_bytes: bytes) -> str:
+    """BLAKE2b-128 of the canonical bytes as 32 hex digits: the event's `hash`."""
+    return hashlib.blake2b(canonical_bytes, digest_size=16).hexdigest()
+
+
+def strip_envelope(obj: JsonObject) -> tuple[str, list[Json] | None]:
+    """Take `metadata.resourceVersion` and `metadata.managedFields` out of `obj`, IN PLACE, and return both.
+
+    A missing version is ""; managedFields that are missing or not a list are None.
+    """
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        return "", None
+    version = metadata.pop("resourceVersion", "")
+    managed = metadata.pop("managedFields", None)
+    return version if isinstance(version, str) else "", managed if isinstance(managed, list) else None
+
+
+def _reason(error: Exception) -> str:
+    """orjson's own words where they are known to quote nothing."""
+    text = str(error)
+    if "Recursion" in text:
+        return "it is nested more than 254 levels deep"
+    if "surrogates" in text:
+        return "a string holds half of a surrogate pair"
+    if "64-bit" in text:
+        return "an integer needs more than 64 bits"
+    return "a value is of no JSON type"
+
+
+def _finite(root: Json) -> bool:
+    """Whether every number in the tree is finite."""
+    todo: list[Json] = [root]
+    for value in todo:  # grows while it is walked
+        kind = type(value)
+        if kind is dict:
+            todo.extend(value.values())  # type: ignore[union-attr]  # narrowed by `kind`, cheaper than isinstance
+        elif kind is list:
+            todo.extend(value)  # type: ignore[arg-type]
+        elif kind is float and not math.isfinite(value):  # type: ignore[arg-type]
+            return False
+    return True
