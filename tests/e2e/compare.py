@@ -1,6 +1,7 @@
 """What the store must say, given the truth: pure checks that give back complaints, one sentence each."""
 
 import json
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tests.e2e.truth import Seen
 # JSON of any shape: only the check that asked knows it.
 Json = Any
 
+SLACK = 0.05  # seconds that a byte may take to one watcher and not to the other
+LIVE = 1.0  # and a live event on a busy machine
 TYPES = {"add": "ADDED", "update": "MODIFIED", "delete": "DELETED"}
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 COLUMNS = """
@@ -174,6 +177,31 @@ def dates(truth: Iterable[Seen], rows: Sequence[Stored]) -> tuple[list[str], lis
             error = abs(row.ts.timestamp() - real[row.key])
             if row.ts_error:
                 errors.append(error)
-            if error > row.ts_error + (0.05 if row.ts_error else 1.0):
+            if error > row.ts_error + (SLACK if row.ts_error else LIVE):
                 complaints.append(f"dated {error:.3f} s wrong, said {row.ts_error:.3f}: {row.key} {row.origin}")
     return complaints, errors
+
+
+def states_in_between(truth: Iterable[Seen], rows: Sequence[Stored], chance: random.Random) -> list[str]:
+    """State at random moments, wherever the moment is further from the object's changes than their `ts_error`."""
+    real: dict[str, list[Seen]] = defaultdict(list)
+    kept: dict[str, list[Stored]] = defaultdict(list)
+    for seen in truth:
+        real[seen.uid].append(seen)
+    for row in rows:
+        kept[row.uid].append(row)
+    complaints = []
+    for uid, lived in real.items():
+        lived.sort(key=lambda seen: seen.rv)
+        for _ in range(5):
+            moment = chance.uniform(lived[0].at - 1, lived[-1].at + 1)
+            if any(
+                abs(moment - row.ts.timestamp()) <= (row.ts_error + SLACK if row.ts_error else LIVE)
+                for row in kept[uid]
+            ):
+                continue
+            true = [seen.rv for seen in lived if seen.at <= moment]
+            told = [int(row.rv) for row in kept[uid] if row.ts.timestamp() <= moment and int(row.rv) >= lived[0].rv]
+            if true[-1:] != told[-1:]:
+                complaints.append(f"at {moment:.3f} {uid} was at {true[-1:]}, recorded {told[-1:]}")
+    return complaints

@@ -42,7 +42,6 @@ class Truth:
     errors: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _last: dict[str, int] = field(default_factory=dict)
 
     def watch(self, paths: dict[str, str]) -> None:
         """Begin with these kinds (`resource.group` → collection path); returns once every one is listed."""
@@ -62,7 +61,7 @@ class Truth:
 
     def _follow(self, kind: str, path: str, done: threading.Event) -> None:
         rv = int(self.api.get(path, limit="1")["metadata"]["resourceVersion"])
-        self.start[kind] = self._last[kind] = rv
+        self.start[kind] = rv
         done.set()
         while not self._stop.is_set():
             try:
@@ -86,8 +85,14 @@ class Truth:
         new = int(event["object"]["metadata"]["resourceVersion"])
         if event["type"] != "BOOKMARK":
             self.seen.append(Seen(kind, event["type"], event["object"]["metadata"]["uid"], new, at, event["object"]))
-        self._last[kind] = new
         return new
+
+    def newest(self) -> dict[str, int]:
+        """The last resourceVersion that was seen of each kind that changed."""
+        newest: dict[str, int] = {}
+        for seen in self.seen:
+            newest[seen.kind] = max(newest.get(seen.kind, 0), seen.rv)
+        return newest
 
     def stop(self) -> None:
         """End; threads that hang in a read are left to the process's end."""

@@ -137,7 +137,9 @@ class Writer:
     def _recreate(self) -> None:
         name = self._name("config", 40)
         self.api.delete(self._path("configmaps", name))
-        self.api.post(self._path("configmaps"), {"metadata": {"name": name}, "data": {"again": "yes"}}, self._manager())
+        self.api.post(
+            self._path("configmaps"), {"metadata": {"name": name}, "data": {"again": "yes"}}, manager=self._manager()
+        )
 
     def _drop(self) -> None:
         resource, name = self._random.choice(
