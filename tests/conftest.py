@@ -1,0 +1,92 @@
+"""What all tests share: suites that need more than Python, the control plane of the session, hypothesis profiles."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests import suites
+from tests.controlplane import build
+from tests.controlplane.lab import Lab
+
+hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, database=None, derandomize=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and let hypothesis follow the seed that pytest-randomly prints."""
+    for suite in suites.SUITES:
+        config.addinivalue_line("markers", f"{suite.marker}: needs {suite.about}")
+    hypothesis.settings.load_profile(
+        config.getoption("hypothesis_profile", None) or ("ci" if suites.under_ci() else "default")
+    )
+    if suites.under_ci() and config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(config.getoption("randomly_seed", 0))
+
+
+def pytest_report_header() -> list[str]:
+    """One line for each suite that this machine cannot run."""
+    return suites.header()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the control plane before the first test that needs it, outside every test's time limit."""
+    if session.config.option.collectonly or not any(item.get_closest_marker("controlplane") for item in session.items):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    capture = session.config.pluginmanager.get_plugin("capturemanager")
+
+    def say(text: str) -> None:
+        if reporter is None or capture is None:
+            return
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(text)
+
+    build.build(say)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here; under CI that is a failure."""
+    for suite in suites.SUITES:
+        if item.get_closest_marker(suite.marker) and (need := suite.missing()):
+            if suites.under_ci() and not suite.optional:
+                pytest.fail(f"under CI all suites must run; {suite.marker} needs {need}", pytrace=False)
+            pytest.skip(f"{suite.marker} needs {need}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The session's control plane with controllers and three fake nodes. Shared: break another one (`make_lab`)."""
+    with Lab(tmp_path_factory.mktemp("lab"), nodes=3, controllers=True) as running:
+        yield running
+
+
+@pytest.fixture
+def make_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Lab]]:
+    """Makes running control planes of a test's own, with the options of `Lab`; they are stopped after the test."""
+    made: list[Lab] = []
+
+    def make(**options: Any) -> Lab:
+        made.append(Lab(tmp_path_factory.mktemp("own-lab"), **options))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for one in reversed(made):
+        one.stop()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def namespace(lab: Lab) -> Iterator[str]:
+    """A new namespace in the session's control plane, deleted (not waited for) after the test."""
+    name = f"test-{next(_numbers)}"
+    api = lab.client()
+    api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    api.delete(f"/api/v1/namespaces/{name}")

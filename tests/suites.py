@@ -1,0 +1,48 @@
+"""Suites that need more than Python, and what this machine lacks to run them.
+
+Elsewhere a suite that cannot run is skipped, and says so in one line; under CI (`CI=true`) it fails, unless it is
+`optional`: then another suite keeps the same promise without it.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tests.controlplane import build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Tests under one marker. `missing`: what they need and this machine has not, "" when nothing."""
+
+    marker: str
+    about: str
+    missing: Callable[[], str]
+    optional: bool = False
+
+
+def _clickhouse_server() -> str:
+    if os.environ.get("KUBELAPSE_TEST_CLICKHOUSE_URL") or shutil.which("docker"):
+        return ""
+    return "KUBELAPSE_TEST_CLICKHOUSE_URL or Docker"
+
+
+SUITES: Final = (
+    Suite(marker="controlplane", about="a real Kubernetes control plane", missing=build.missing),
+    Suite(
+        marker="clickhouse_server", about="a real ClickHouse server", missing=_clickhouse_server, optional=True
+    ),  # without it: the engine behind an HTTP face, tests/clickhouse/
+)
+
+
+def under_ci() -> bool:
+    """Whether being unable to run a suite is a failure."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def header() -> list[str]:
+    """Lines for pytest's header: what cannot run here."""
+    lacking = [(suite, need) for suite in SUITES if (need := suite.missing())]
+    return [f"cannot run here: {suite.marker} ({suite.about}) needs {need}" for suite, need in lacking]
