@@ -31,7 +31,7 @@ def test_what_is_written_is_read_and_watched(lab: Lab, namespace: str) -> None:
 
 
 def is_answer(event: Json) -> bool:
-    return event["object"]["metadata"]["name"] == "answer"
+    return bool(event["object"]["metadata"]["name"] == "answer")
 
 
 def test_a_deployment_gets_running_pods(lab: Lab, namespace: str) -> None:

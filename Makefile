@@ -1,0 +1,56 @@
+# What a newcomer runs; each target sets up what it needs in .venv/ (Python >= 3.11, git and make are enough).
+# Environment variables pass through: KUBELAPSE_PORT=7200 make demo. More arguments: make demo ARGS="--no-browser".
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS  ?=
+# The first Python that is new enough; PYTHON=... chooses another.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+UV ?= $(shell command -v uv || echo $(BIN)/uv)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lab bench venv lock format
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: $(READY) ## no cluster needed: a recorded incident, three questions with their answers, then the page
+	$(BIN)/kubelapse demo $(ARGS)
+
+test: $(READY) ## all tests that this machine can run (the first time it builds a control plane: 14 minutes)
+	$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## format, lint, types, layers, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q tests/test_architecture.py tests/test_docs.py tests/test_packaging.py
+
+lab: $(READY) ## a real control plane on loopback; prints KUBECONFIG, runs until Ctrl-C
+	@$(BIN)/python -m tests.controlplane.lab $(ARGS)
+
+bench: $(READY) ## benchmarks, one JSON line each
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(READY) ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+venv: $(READY) ## the environment alone
+
+# Everything with hashes from the lock; then this checkout itself, editable, with nothing fetched.
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed (PYTHON=/path/to/python3 make ...)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+lock: ## write requirements.lock anew from pyproject.toml (needs uv); UPGRADE=1 takes newer versions
+	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+		--quiet -o requirements.lock
