@@ -1,22 +1,29 @@
 """The canonical form of an object: one byte string per state, so that equal states have equal hashes.
 
 Canonical = JSON with sorted keys, no spaces, UTF-8, written by orjson from the object less its envelope
-(`metadata.resourceVersion`, `metadata.managedFields`). Types are kept: `1`, `1.0` and `true` have different bytes, and so
-have `0.0` and `-0.0`, `null` and an absent member. Numbers are what orjson reads: integers within [-2^63, 2^64), every
-other number a double.
+(`metadata.resourceVersion`, `metadata.managedFields`). Types are kept: `1`, `1.0` and `true` have different bytes, and
+so have `0.0` and `-0.0`, `null` and an absent member. Numbers are what orjson reads: integers within [-2^63, 2^64),
+every other number a double.
 
-What cannot be written the same way again is refused by name instead of being altered: more than 254 levels (orjson reads
-1,024 but writes 254), lone surrogates, integers beyond 64 bits, NaN and infinities (orjson writes `null` for them).
+What cannot be written the same way again is refused by name instead of being altered: more than 254 levels (orjson
+reads 1,024 but writes 254), lone surrogates, integers beyond 64 bits, NaN and infinities (orjson writes `null`).
 """
 
 import hashlib
 import math
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
+
+
+class Absent:
+    """The type of `ABSENT`: no value at all, which is not null."""
+
+
+ABSENT: Final = Absent()
 
 
 class Unserialisable(ValueError):
@@ -51,6 +58,34 @@ def strip_envelope(obj: JsonObject) -> tuple[str, list[Json] | None]:
     version = metadata.pop("resourceVersion", "")
     managed = metadata.pop("managedFields", None)
     return version if isinstance(version, str) else "", managed if isinstance(managed, list) else None
+
+
+def same(a: Json, b: Json) -> bool:
+    """Strict equality: true when both have the same canonical bytes."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict) and isinstance(b, dict):
+        return _same_members(a, b)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b and math.copysign(1.0, a) == math.copysign(1.0, b)
+    return a == b
+
+
+def _same_members(a: JsonObject, b: JsonObject) -> bool:
+    if len(a) != len(b):
+        return False
+    get = b.get
+    for name, value in a.items():
+        other = get(name, ABSENT)
+        if value is other or (isinstance(value, str) and value == other):
+            continue
+        if isinstance(other, Absent) or not same(value, other):
+            return False
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -4,16 +4,18 @@ A path is a tuple of tokens, a text is its only spelling: `render` and `parse` a
 
 | token | text | meaning |
 |---|---|---|
-| `Field("image")` | `.image`, or `["a.b/c"]` | member of an object; quoted unless made of letters, digits, `_`, `-` and `$` |
-| `Key((("name", "web"),))` | `[name=web]`, `[containerPort=80,protocol=TCP]` | the item of a list that has these values |
+| `Field("image")` | `.image`, or `["a.b/c"]` | member of an object; bare if of letters, digits, `_`, `-`, `$` only |
+| `Key((("name", "web"),))` | `[name=web]`, `[port=80,protocol=TCP]` | the item of a list that has these values |
 | `Member("x")` | `[="x"]`, `[=80]` | the item of a list of unique scalars |
 | `Index(3)` | `[#3]` | the item at this place |
 
-A key's text value stands bare (`[mountPath=/var/run]`) unless it reads like another JSON scalar or holds a character that
-could end it; then it is a JSON string. Numbers, `true`, `false` and `null` stand as in JSON, so types are never lost.
+A key's text value stands bare (`[mountPath=/var/run]`) unless it reads like another JSON scalar or holds a character
+that could end it; then it is a JSON string. Numbers, `true`, `false` and `null` stand as in JSON, so types are never
+lost. `parse` also takes quotes where `render` would leave them out.
 Tokens compare as Python compares (`Member(1) == Member(True)`); compare their texts where types matter.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the stub leaves out what json.decoder exports
@@ -22,7 +24,7 @@ from typing import Final, NoReturn, TypeAlias
 import msgspec
 import orjson
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -60,7 +62,7 @@ class PathError(ValueError):
 _NAME: Final = re.compile(r"[A-Za-z0-9_$-]+")
 _BARE: Final = re.compile(r"[A-Za-z0-9_$./:@%+*?~^-]+")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_INDEX: Final = re.compile(r"0|[1-9][0-9]*")
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _WORDS: Final[dict[str, Scalar]] = {"true": True, "false": False, "null": None}
 
 
@@ -152,14 +154,17 @@ def _parse_value(text: str, at: int, *, bare: bool) -> tuple[Scalar, int]:
     if word in _WORDS:
         return _WORDS[word], found.end()
     if _NUMBER.fullmatch(word):
-        return _number(word), found.end()
+        return _number(text, at, word), found.end()
     if not bare:
         _fail(text, at, "a JSON scalar")
     return word, found.end()
 
 
-def _number(word: str) -> int | float:
-    return int(word) if word.removeprefix("-").isdigit() else float(word)
+def _number(text: str, at: int, word: str) -> int | float:
+    if word.removeprefix("-").isdigit():
+        return int(word) if len(word) <= 20 else _fail(text, at, "an integer of at most 64 bits")
+    value = float(word)
+    return value if math.isfinite(value) else _fail(text, at, "a finite number")
 
 
 def _parse_string(text: str, at: int) -> tuple[str, int]:
