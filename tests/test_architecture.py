@@ -77,7 +77,7 @@ def test_stages_print_nothing() -> None:
 
 def test_time_comes_from_outside() -> None:
     """No stage reads a clock that a test cannot turn: `datetime.now` and `time.time` stay in the clock's own module."""
-    allowed = {"collector/clock.py"}
+    allowed = {"collector/clock.py", "schema/migrate.py"}  # the ledger's note of when, for people
     found = [
         f"{name(path)}:{node.lineno}"
         for path in modules("schema", "collector", "ingest", "query")

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -54,11 +53,10 @@ def tracked() -> list[str]:
     return listed.stdout.splitlines()
 
 
-def test_there_is_one_version() -> None:
-    assert metadata.version("kubelapse") == kubelapse.__version__
-    assert re.search(
-        rf"^## \[({re.escape(kubelapse.__version__)}|Unreleased)\]", (ROOT / "CHANGELOG.md").read_text(), re.M
-    )
+def test_the_changelog_knows_the_version() -> None:
+    """A version that is not out yet stands under Unreleased."""
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased" or headings[0] == kubelapse.__version__
 
 
 def test_the_lock_has_a_hash_for_every_dependency_of_pyproject() -> None:
