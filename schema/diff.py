@@ -23,7 +23,7 @@ from typing import Final, Literal, TypeAlias, cast
 import msgspec
 import orjson
 
-from schema.canonical import ABSENT, Absent, Json, JsonObject, same
+from schema.canonical import ABSENT, Absent, Json, JsonObject, same, same_types
 from schema.paths import Field, Index, Key, Member, Path, Scalar, Token
 
 MAX_EDITS: Final = 2000
@@ -57,10 +57,11 @@ def diff(old: Json, new: Json, keys: ListKeys) -> list[Edit]:
     return walk.edits
 
 
-# Where the walk is, innermost step first: (the way here, member name or index, token of a list item). Linked tuples
-# cost next to nothing on the way down; pointer and path are made from them only where something changed.
-_Trail: TypeAlias = "tuple[_Trail | None, str | int, Token | None]"
+# Where the walk is, None at the root, else innermost step first: (the way here, member name or index, token of a list
+# item). Linked tuples cost next to nothing on the way down; pointer and path are made from them only for an edit.
+_Trail: TypeAlias = "tuple[_Trail, str | int, Token | None] | None"
 _Places: TypeAlias = dict[Hashable, int]
+_KEY_TYPES: Final = frozenset((str, int, float, bool))
 _Namer: TypeAlias = Callable[[Json], Token]
 
 
@@ -73,7 +74,7 @@ class _Walk:
         self.keys = keys
         self.edits: list[Edit] = []
 
-    def pair(self, old: Json, new: Json, trail: _Trail | None) -> None:
+    def pair(self, old: Json, new: Json, trail: _Trail) -> None:
         """Two values at one place."""
         if isinstance(old, dict) and isinstance(new, dict):
             self.members(old, new, trail)
@@ -82,12 +83,12 @@ class _Walk:
         elif not same(old, new):
             self.emit("replace", trail, old, new)
 
-    def members(self, old: JsonObject, new: JsonObject, trail: _Trail | None) -> None:
+    def members(self, old: JsonObject, new: JsonObject, trail: _Trail) -> None:
         """Two objects: the hot loop, where most members are equal texts or small containers."""
         edits, mark, get, common = self.edits, len(self.edits), new.get, 0
         for name, a in old.items():
             b = get(name, ABSENT)
-            if a is b or (isinstance(a, str) and a == b):
+            if a is b or (a == b and (isinstance(a, str) or same_types(a, b))):
                 common += 1
                 continue
             if isinstance(b, Absent):
@@ -102,7 +103,7 @@ class _Walk:
                 self.added(old, new, trail, mark)
         self.shorten(mark, MAX_EDITS, trail, old, new)
 
-    def added(self, old: JsonObject, new: JsonObject, trail: _Trail | None, mark: int) -> None:
+    def added(self, old: JsonObject, new: JsonObject, trail: _Trail, mark: int) -> None:
         """Members that only the new object has."""
         for name, value in new.items():
             if name not in old:
@@ -110,7 +111,7 @@ class _Walk:
                 if len(self.edits) - mark > MAX_EDITS:
                     return
 
-    def items(self, old: list[Json], new: list[Json], trail: _Trail | None) -> None:
+    def items(self, old: list[Json], new: list[Json], trail: _Trail) -> None:
         """Two lists."""
         head = _common_head(old, new)
         if head == len(old) == len(new):
@@ -122,7 +123,7 @@ class _Walk:
             self.placed(old, new, head, trail)
             self.shorten(mark, 1, trail, old, new)
 
-    def identified(self, old: list[Json], new: list[Json], trail: _Trail | None) -> bool:
+    def identified(self, old: list[Json], new: list[Json], trail: _Trail) -> bool:
         """Items that are known by key or by value; False when these are neither."""
         fields = self.keys(_place(trail)[1], old, new)
         if fields and (a := _by_key(old, fields)) is not None and (b := _by_key(new, fields)) is not None:
@@ -133,9 +134,7 @@ class _Walk:
             return False
         return True
 
-    def matched(
-        self, old: list[Json], new: list[Json], a: _Places, b: _Places, trail: _Trail | None, token: _Namer
-    ) -> None:
+    def matched(self, old: list[Json], new: list[Json], a: _Places, b: _Places, trail: _Trail, token: _Namer) -> None:
         """Items that `a` and `b` identify, with the index of each."""
         survivors = [name for name in a if name in b]
         if len(a) + len(b) - 2 * len(survivors) > MAX_EDITS or survivors != [name for name in b if name in a]:
@@ -155,7 +154,7 @@ class _Walk:
                 if len(self.edits) - mark > MAX_EDITS:
                     return
 
-    def placed(self, old: list[Json], new: list[Json], head: int, trail: _Trail | None) -> None:
+    def placed(self, old: list[Json], new: list[Json], head: int, trail: _Trail) -> None:
         """Items known by nothing but their place; the first `head` are equal."""
         tail = _common_tail(old, new, min(len(old), len(new)) - head)
         shared = min(len(old), len(new)) - tail
@@ -172,12 +171,12 @@ class _Walk:
             if len(self.edits) - mark > MAX_EDITS:
                 return
 
-    def emit(self, op: Literal["add", "remove", "replace"], trail: _Trail | None, old: Json, new: Json) -> None:
+    def emit(self, op: Literal["add", "remove", "replace"], trail: _Trail, old: Json, new: Json) -> None:
         """Write one edit down."""
         pointer, path = _place(trail)
         self.edits.append(Edit(op, pointer, path, old, new))
 
-    def shorten(self, mark: int, allowed: int, trail: _Trail | None, old: Json, new: Json) -> None:
+    def shorten(self, mark: int, allowed: int, trail: _Trail, old: Json, new: Json) -> None:
         """Replace a container as a whole when it has too many edits, or more than `allowed` that are also longer."""
         count = len(self.edits) - mark
         if count <= allowed:
@@ -190,14 +189,14 @@ class _Walk:
         self.emit("replace", trail, old, new)
 
 
-def _place(trail: _Trail | None) -> tuple[str, Path]:
+def _place(trail: _Trail) -> tuple[str, Path]:
     """Pointer and path of a trail."""
     steps: list[str] = []
     tokens: list[Token] = []
     while trail is not None:
         trail, step, token = trail
         if isinstance(step, str):
-            steps.append(step.replace("~", "~0").replace("/", "~1"))
+            steps.append(step.replace("~", "~0").replace("/", "~1") if "~" in step or "/" in step else step)
             tokens.append(Field(step))
         elif token is not None:
             steps.append(str(step))
@@ -227,23 +226,24 @@ def _common_tail(old: list[Json], new: list[Json], at_most: int) -> int:
 
 
 def _by_key(items: list[Json], fields: tuple[str, ...]) -> _Places | None:
-    """Where each key is, or None when a key is missing, twice there, or no scalar."""
+    """Where each key is, or None when an item has none, two have the same, or one is no scalar."""
     places: _Places = {}
     for at, item in enumerate(items):
         if not isinstance(item, dict):
             return None
-        values = [item[field] for field in fields if field in item]
-        if not values or not all(isinstance(value, str | int | float) for value in values):
+        name = [(field, type(item[field]), item[field]) for field in fields if field in item]
+        if not name or not _KEY_TYPES.issuperset([kind for _, kind, _ in name]):
             return None
-        places[tuple([(field, type(item[field]), item[field]) for field in fields if field in item])] = at
+        places[tuple(name)] = at
     return places if len(places) == len(items) else None
 
 
 def _by_value(items: list[Json]) -> _Places | None:
     """Where each scalar is, or None when there are equal ones, or containers."""
-    if any(isinstance(item, dict | list) for item in items):
+    kinds = [type(item) for item in items]
+    if dict in kinds or list in kinds:
         return None
-    places: _Places = {(type(item), item): at for at, item in enumerate(items)}
+    places: _Places = {name: at for at, name in enumerate(zip(kinds, items, strict=True))}
     return places if len(places) == len(items) else None
 
 

@@ -30,6 +30,7 @@ CANDIDATES: Final[tuple[tuple[str, ...], ...]] = (
     ("path",),
     ("secretName",),
 )
+_KEY_TYPES: Final = frozenset((str, int))
 
 
 def heuristic(path: Path, old: list[Json], new: list[Json]) -> tuple[str, ...] | None:  # noqa: ARG001  # a ListKeys
@@ -56,13 +57,10 @@ def _shared_fields(old: list[Json], new: list[Json]) -> set[str]:
 
 def _unique(items: list[Json], fields: tuple[str, ...]) -> bool:
     """Whether these fields tell all items apart."""
-    seen: set[tuple[str | int, ...]] = set()
+    seen: set[tuple[Json, ...]] = set()
     for item in items:
-        key: list[str | int] = []
-        for field in fields:
-            value = item[field] if isinstance(item, dict) else None
-            if isinstance(value, bool) or not isinstance(value, str | int):
-                return False
-            key.append(value)
-        seen.add(tuple(key))
+        key = tuple([item[field] if isinstance(item, dict) else None for field in fields])
+        if not _KEY_TYPES.issuperset(map(type, key)):
+            return False
+        seen.add(key)
     return len(seen) == len(items)

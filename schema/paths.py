@@ -83,15 +83,13 @@ def parse(text: str) -> Path:
 
 
 def _render_token(token: Token) -> str:
-    match token:
-        case Field(name):
-            return f".{name}" if _NAME.fullmatch(name) else f"[{_quoted(name)}]"
-        case Key(fields):
-            return "[" + ",".join([f"{_render_name(name)}={_render_value(value)}" for name, value in fields]) + "]"
-        case Member(value):
-            return f"[={_quoted(value)}]"
-        case Index(position):
-            return f"[#{position}]"
+    if isinstance(token, Field):
+        return f".{token.name}" if _NAME.fullmatch(token.name) else f"[{_quoted(token.name)}]"
+    if isinstance(token, Key):
+        return "[" + ",".join([f"{_render_name(name)}={_render_value(value)}" for name, value in token.fields]) + "]"
+    if isinstance(token, Member):
+        return f"[={_quoted(token.value)}]"
+    return f"[#{token.position}]"
 
 
 def _render_name(name: str) -> str:
