@@ -1,6 +1,7 @@
 """What all tests share: suites that need more than Python, the control plane of the session, hypothesis profiles."""
 
 import itertools
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,19 +18,21 @@ hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, datab
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, and let hypothesis follow the seed that pytest-randomly prints."""
+    """Register the markers; choose hypothesis' profile, and under CI a seed that the header prints.
+
+    Elsewhere hypothesis is left to its memory of failures, which a given seed would switch off.
+    """
     for suite in suites.SUITES:
         config.addinivalue_line("markers", f"{suite.marker}: needs {suite.about}")
-    hypothesis.settings.load_profile(
-        config.getoption("hypothesis_profile", None) or ("ci" if suites.under_ci() else "default")
-    )
+    hypothesis.settings.load_profile("ci" if suites.under_ci() else "default")
     if suites.under_ci() and config.getoption("hypothesis_seed", None) is None:
-        config.option.hypothesis_seed = str(config.getoption("randomly_seed", 0))
+        config.option.hypothesis_seed = str(random.randrange(2**32))
 
 
-def pytest_report_header() -> list[str]:
-    """One line for each suite that this machine cannot run."""
-    return suites.header()
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """One line for each suite that this machine cannot run, and the seed of hypothesis where there is one."""
+    seed = config.getoption("hypothesis_seed", None)
+    return [*suites.header(), *([f"hypothesis: --hypothesis-seed={seed}"] if seed else [])]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
