@@ -35,6 +35,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [*suites.header(), *([f"hypothesis: --hypothesis-seed={seed}"] if seed else [])]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever uses a control plane belongs to its suite."""
+    if isinstance(item, pytest.Function) and {"lab", "make_lab"} & set(item.fixturenames):
+        item.add_marker("controlplane")
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the control plane before the first test that needs it, outside every test's time limit."""
     if session.config.option.collectonly or not any(item.get_closest_marker("controlplane") for item in session.items):
