@@ -2,15 +2,15 @@
 
 Field names are public: consumers of the topic rely on them (docs: design of the event in docs/architecture.md).
 On the wire a record is one JSON object; `type` tells which. Unknown fields are ignored, an unknown `v` or `type` is a
-named error (`schema.codec`). Times are UTC datetimes with microseconds; `object`, `patch` and `managed` are raw JSON, so
-that no stage parses what it only carries.
+named error (`schema.codec`). Times are UTC datetimes with microseconds; `object`, `patch` and `managed` are raw JSON,
+so that no stage parses what it only carries.
 """
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from schema.objects import kind_id
 
@@ -22,14 +22,22 @@ ActorSource = Literal["managedFields", "audit", "none"]
 Confidence = Literal["high", "medium", "low", "none"]
 Watching = Literal["yes", "off", "excluded", "forbidden", "unwatchable", "gone"]
 
+Moment = Annotated[datetime, Meta(tz=True)]
+"""An aware datetime. A time without a zone is no moment: RFC 3339 has none, the codec refuses it."""
+
+if TYPE_CHECKING:
+    OptionalRaw = Raw | None
+else:
+    OptionalRaw = Raw  # msgspec cannot decode a union with Raw; schema.codec makes None of a decoded `null`
+
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """The best single answer to "who": a field manager's entry, never an authenticated identity unless source is audit."""
+    """The best single answer to "who": a field manager's entry; an authenticated identity only if source is audit."""
 
     name: str = ""
     operation: str = ""
     subresource: str = ""
-    time: datetime | None = None
+    time: Moment | None = None
     source: ActorSource = "none"
     confidence: Confidence = "none"
 
@@ -58,19 +66,19 @@ class Event(msgspec.Struct, kw_only=True, tag_field="type", tag="change"):
     seq: int
     rv: str
     prev_rv: str = ""
-    observed_at: datetime
-    ts: datetime
+    observed_at: Moment
+    ts: Moment
     ts_error: float = 0.0
-    claimed_at: datetime | None = None
+    claimed_at: Moment | None = None
     patch: Raw = Raw(b"[]")
     paths: list[str] = []
     managers: list[str | None] = []
-    managed: Raw | None = None
+    managed: OptionalRaw = None
     actor: Actor = NOBODY
     noise: str = ""
     hash: str
-    object: Raw | None = None
-    since: datetime | None = None
+    object: OptionalRaw = None
+    since: Moment | None = None
     gap: str | None = None
 
     @property
@@ -80,7 +88,7 @@ class Event(msgspec.Struct, kw_only=True, tag_field="type", tag="change"):
 
 
 def event_id(*, cluster: str, cluster_uid: str, kind: str, uid: str, epoch: int, rv: str, op: Op) -> str:
-    """`cluster:cluster_uid:resource.group:uid:epoch:rv:op`: the same observation has the same id, also after a crash."""
+    """`cluster:cluster_uid:resource.group:uid:epoch:rv:op`: one observation, one id, also when seen again."""
     return f"{cluster}:{cluster_uid}:{kind}:{uid}:{epoch}:{rv}:{op}"
 
 
@@ -110,29 +118,30 @@ class KubeEvent(msgspec.Struct, kw_only=True, tag_field="type", tag="k8s_event")
     reason: str
     message: str
     count: int
-    first_seen: datetime | None
-    last_seen: datetime | None
+    first_seen: Moment | None
+    last_seen: Moment | None
     component: str
     host: str
     involved: Involved
-    observed_at: datetime
-    ts: datetime
+    observed_at: Moment
+    ts: Moment
     ts_error: float = 0.0
 
 
 class Watermark(msgspec.Struct, kw_only=True, tag_field="type", tag="watermark"):
     """Everything up to `t` of these scopes stands before this record in the log.
 
-    `scopes`: str(Scope) → (resourceVersion, t, confirmed, since): t = known current up to here (an idle live stream counts),
-    confirmed = time of the last byte really received, since = start of this watched interval (the first complete list).
+    `scopes`: str(Scope) → (resourceVersion, t, confirmed, since): t = known current up to here (an idle live stream
+    counts), confirmed = time of the last byte really received, since = start of this watched interval (the first
+    complete list).
     """
 
     v: int = VERSION
     cluster: str
     cluster_uid: str
     slot: int
-    at: datetime
-    scopes: dict[str, tuple[str, datetime, datetime, datetime]]
+    at: Moment
+    scopes: dict[str, tuple[str, Moment, Moment, Moment]]
 
 
 class Gap(msgspec.Struct, kw_only=True, tag_field="type", tag="gap"):
@@ -147,8 +156,8 @@ class Gap(msgspec.Struct, kw_only=True, tag_field="type", tag="gap"):
     namespace: str
     from_rv: str
     to_rv: str
-    from_t: datetime
-    to_t: datetime
+    from_t: Moment
+    to_t: Moment
     reason: str
 
 
@@ -162,8 +171,8 @@ class Late(msgspec.Struct, kw_only=True, tag_field="type", tag="late"):
     resource: str
     group: str
     namespace: str
-    from_t: datetime
-    to_t: datetime
+    from_t: Moment
+    to_t: Moment
     reason: str
     events: int
 
@@ -174,7 +183,7 @@ class Start(msgspec.Struct, kw_only=True, tag_field="type", tag="start"):
     v: int = VERSION
     cluster: str
     cluster_uid: str
-    at: datetime
+    at: Moment
     instance: str
     software: str
 
@@ -185,7 +194,7 @@ class Stop(msgspec.Struct, kw_only=True, tag_field="type", tag="stop"):
     v: int = VERSION
     cluster: str
     cluster_uid: str
-    at: datetime
+    at: Moment
     instance: str
     reason: str
 
@@ -211,7 +220,7 @@ class Kinds(msgspec.Struct, kw_only=True, tag_field="type", tag="kinds"):
     v: int = VERSION
     cluster: str
     cluster_uid: str
-    at: datetime
+    at: Moment
     kinds: list[KindInfo]
     partial: bool = False
 
@@ -222,7 +231,7 @@ class ClockStep(msgspec.Struct, kw_only=True, tag_field="type", tag="clock"):
     v: int = VERSION
     cluster: str
     cluster_uid: str
-    at: datetime
+    at: Moment
     step: float
 
 
