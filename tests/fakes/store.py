@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -44,6 +45,10 @@ class FakeStore:
         self._known.add((table, token))
         if self.lost_answers:
             raise self.lost_answers.pop(0)
+
+    def history(self, cluster_uid: str, newest: datetime) -> None:
+        """From now on any question about the past is answered with this cluster's identity and newest moment."""
+        self.answer = lambda _sql, _params: pa.table({"cluster_uid": [cluster_uid], "observed_at": [newest]})
 
     def tables(self) -> list[str]:
         """Tables in the order in which rows came to stand in them."""

@@ -1,0 +1,91 @@
+"""Coverage claims exactly what the control records allow: never more, and after a restart not less."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.coverage import Ledger
+from schema.events import ClockStep, Gap, Record, Watermark
+from tests.fakes.records import CLUSTER, CLUSTER_UID, NOON, at, event, gap, kinds, late, start, watermark
+
+
+def given_out(ledger: Ledger) -> dict[str, object]:
+    """scope → until, of the watched intervals that wait."""
+    records, _ = ledger.give()
+    return {scope: mark[1] for one in records if isinstance(one, Watermark) for scope, mark in one.scopes.items()}
+
+
+def ledger_of(*records: Record) -> Ledger:
+    ledger = Ledger()
+    for record in records:
+        ledger.take(record)
+    return ledger
+
+
+def test_the_end_of_a_watched_interval_moves() -> None:
+    ledger = ledger_of(watermark(2), watermark(4))
+    assert given_out(ledger) == {"pods": at(4)}
+    ledger.take(watermark(6))
+    assert given_out(ledger) == {"pods": at(6)}
+
+
+def test_an_interval_that_did_not_move_is_not_written_again() -> None:
+    ledger = ledger_of(watermark(4))
+    ledger.give()
+    ledger.take(watermark(4))
+    ledger.take(watermark(3))
+    assert not ledger.pending
+
+
+def test_the_slot_that_is_furthest_behind_decides() -> None:
+    ledger = ledger_of(watermark(4, slot=1), watermark(10, slot=0))
+    assert given_out(ledger) == {"pods": at(4)}
+    ledger.take(watermark(12, slot=1))
+    assert given_out(ledger) == {"pods": at(10)}
+
+
+def test_an_interval_begins_when_the_last_of_its_slots_began() -> None:
+    ledger = ledger_of(watermark(4, slot=1, since=at(1)), watermark(10, slot=0))
+    [record], _ = ledger.give()
+    assert isinstance(record, Watermark)
+    assert record.scopes["pods"] == ("4", at(4), at(4), at(1))
+
+
+def test_a_resumed_watch_continues_its_interval() -> None:
+    before, after = ledger_of(watermark(4, since=NOON)), ledger_of(watermark(60, since=NOON))
+    [first], _ = before.give()
+    [second], _ = after.give()
+    assert isinstance(first, Watermark)
+    assert isinstance(second, Watermark)
+    assert first.scopes["pods"][3] == second.scopes["pods"][3] == NOON
+
+
+def test_a_new_interval_does_not_swallow_the_end_of_the_one_before() -> None:
+    ledger = ledger_of(watermark(4), watermark(20, since=at(15)))
+    records, _ = ledger.give()
+    assert [w.scopes["pods"][1] for w in records if isinstance(w, Watermark)] == [at(4), at(20)]
+
+
+def test_gaps_late_spans_and_kinds_are_urgent_but_a_watermark_can_wait() -> None:
+    assert ledger_of(watermark(1)).pending
+    assert not ledger_of(watermark(1)).urgent
+    step = ClockStep(cluster=CLUSTER, cluster_uid=CLUSTER_UID, at=at(1), step=5.0)
+    assert all(ledger_of(record).urgent for record in (gap(), late(), kinds(), start(), step))
+
+
+def test_an_event_that_could_not_be_stored_is_a_gap_around_its_moment() -> None:
+    ledger = Ledger()
+    ledger.left_out(event(5), "the store refused it")
+    [one], _ = ledger.give()
+    assert isinstance(one, Gap)
+    assert one.from_t < at(5) <= one.to_t
+    assert "the store refused it" in one.reason
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50)), min_size=1))
+def test_no_claim_goes_beyond_the_newest_word_of_any_slot(marks: list[tuple[int, int]]) -> None:
+    ledger, newest = Ledger(), dict[int, int]()
+    for slot, second in marks:
+        ledger.take(watermark(second, slot=slot))
+        newest[slot] = second
+        for until in given_out(ledger).values():
+            assert until == at(min(newest.values()))
