@@ -1,0 +1,312 @@
+"""How well the history knows a scope in a window: the difference between "nothing changed" and "nobody was watching".
+
+The ledger holds, per kind and namespace ("" = the whole cluster), intervals in which every change was captured, gaps, and
+late spans. An answer about many kinds is as good as the worst of them: `watermark` and `confirmed` are minima,
+`watched_since` is the moment from which on all of them were watched. A kind that the cluster began to serve later was not
+missing before; between being served and being watched it was.
+
+What the operator switched off (`off`, `excluded`), what cannot be watched, and namespaces left out on purpose are named in
+`unwatched` and do not make a broad answer incomplete; asked for by name they do. `forbidden` always does: nobody chose it.
+
+A window that ends "now" ends a moment after the newest watermark. Asked so (`open_end`), it is complete as far as the
+watermark reaches, as long as that is live; an instant named by the asker must lie at or before the watermark.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from query.models import Coverage, CoverageReport, Interval, Span, Unwatched
+from query.refs import KnownKind, known_kinds
+from query.scope import CLUSTER_SCOPE, Scope, one_of, where
+from query.times import rfc3339
+from schema.objects import kind_id
+from schema.store import Store
+
+LIVE_LAG = timedelta(seconds=15)
+"""A watermark no older than this belongs to a live recorder (it moves every 2 s, a flush takes up to 2 s more)."""
+
+Place = tuple[str, str, str]
+"""(cluster, resource.group, namespace)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """(after, until]; one moment when both are equal. `open_end`: the asker gave no end, `until` is the clock."""
+
+    after: datetime
+    until: datetime
+    open_end: bool = False
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """The rows that touch a question, sorted by place and time."""
+
+    watched: dict[Place, list[Interval]] = field(default_factory=dict)
+    gaps: list[Span] = field(default_factory=list)
+    late: list[Span] = field(default_factory=list)
+    began: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What is being found out: the sentences, and holes that no gap record explains."""
+
+    why: list[str] = field(default_factory=list)
+    holes: list[Span] = field(default_factory=list)
+    unwatched: list[Unwatched] = field(default_factory=list)
+
+
+def assess(store: Store, scope: Scope, window: Window, *, kinds: Sequence[KnownKind] | None = None) -> Coverage:
+    """The coverage object of an answer. `kinds`: discovery, when the caller has read it already."""
+    return _assess(_read(store, scope), _asked(store, scope, kinds), _served_since(store, scope), scope, window)
+
+
+def report(store: Store, scope: Scope, window: Window) -> CoverageReport:
+    """The same, with the watched intervals that touch the window."""
+    ledger = _read(store, scope)
+    summary = _assess(ledger, _asked(store, scope, None), _served_since(store, scope), scope, window)
+    watched = [
+        each
+        for intervals in ledger.watched.values()
+        for each in intervals
+        if each.from_ <= window.until and each.to >= window.after
+    ]
+    return CoverageReport(from_=window.after, to=window.until, coverage=summary, watched=watched)
+
+
+def _read(store: Store, scope: Scope) -> _Ledger:
+    params: dict[str, object] = {}
+    sql = f"""
+        SELECT cluster, resource, `group`, namespace, class, from_t, to_t, id, reason, confirmed
+        FROM coverage FINAL {where(_places(scope, params))}
+        ORDER BY cluster, resource, `group`, namespace, from_t"""
+    ledger = _Ledger()
+    for cluster, resource, group, namespace, kind, from_t, to_t, identity, reason, confirmed in store.rows(sql, params):
+        place = (cluster, kind_id(resource, group), namespace)
+        if kind == "watched":
+            found = Interval(
+                cluster=cluster, resource=place[1], namespace=namespace, from_=from_t, to=to_t, confirmed=confirmed
+            )
+            ledger.watched.setdefault(place, []).append(found)
+        elif kind in ("gap", "late"):
+            (ledger.gaps if kind == "gap" else ledger.late).append(_span(place, from_t, to_t, identity, reason))
+        elif kind == "start":
+            ledger.began[cluster] = min(from_t, ledger.began.get(cluster, from_t))
+    for place, intervals in ledger.watched.items():
+        ledger.watched[place] = _joined(intervals)
+    return ledger
+
+
+def _places(scope: Scope, params: dict[str, object]) -> list[str]:
+    """Ledger rows about the scope, those about the whole cluster, and marks of a collector's start."""
+    whole = Scope(clusters=scope.clusters, kinds=scope.kinds).conditions(params)
+    if scope.namespaces:
+        namespaces = ["", *(each for each in scope.namespaces if each != CLUSTER_SCOPE)]
+        whole.append(one_of("namespace", namespaces, params, "namespace"))
+    if not whole:
+        return []
+    cluster = [one_of("cluster", scope.clusters, params, "cluster")] if scope.clusters else []
+    return (
+        [f"(({' AND '.join(whole)}) OR ({' AND '.join([*cluster, 'class = {start:String}'])}))"]
+        if _start(params)
+        else []
+    )
+
+
+def _start(params: dict[str, object]) -> bool:
+    params["start"] = "start"
+    return True
+
+
+def _joined(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals that touch or overlap are one; they come sorted by start."""
+    joined: list[Interval] = []
+    for each in intervals:
+        if joined and each.from_ <= joined[-1].to:
+            last = joined.pop()
+            newer = each if each.to >= last.to else last
+            each = Interval(
+                cluster=last.cluster,
+                resource=last.resource,
+                namespace=last.namespace,
+                from_=last.from_,
+                to=newer.to,
+                confirmed=newer.confirmed,
+            )
+        joined.append(each)
+    return joined
+
+
+def _asked(store: Store, scope: Scope, kinds: Sequence[KnownKind] | None) -> list[KnownKind]:
+    """The kinds that the scope means, as discovery last knew them; cluster-scoped ones only where they can match."""
+    known = known_kinds(store, scope.clusters) if kinds is None else kinds
+    in_cluster = [each for each in known if not scope.clusters or each.cluster in scope.clusters]
+    if scope.kinds:
+        return [each for each in in_cluster if (each.resource, each.group) in scope.kinds]
+    namespaced = any(each != CLUSTER_SCOPE for each in scope.namespaces)
+    cluster_wide = CLUSTER_SCOPE in scope.namespaces
+    return [each for each in in_cluster if not scope.namespaces or (namespaced if each.namespaced else cluster_wide)]
+
+
+def _served_since(store: Store, scope: Scope) -> dict[tuple[str, str], datetime]:
+    """(cluster, resource.group) → since when the cluster is known to serve it; kinds known from the start are left out."""
+    params: dict[str, object] = {}
+    conditions = [one_of("cluster", scope.clusters, params, "cluster")] if scope.clusters else []
+    sql = f"SELECT cluster, resource, `group`, min(since) FROM kinds {where(conditions)} GROUP BY cluster, resource, `group`"
+    rows = store.rows(sql, params)
+    first: dict[str, datetime] = {}
+    for cluster, _, _, since in rows:
+        first[cluster] = min(since, first.get(cluster, since))
+    return {(cluster, kind_id(res, group)): since for cluster, res, group, since in rows if since > first[cluster]}
+
+
+def _assess(
+    ledger: _Ledger,
+    asked: Sequence[KnownKind],
+    served: dict[tuple[str, str], datetime],
+    scope: Scope,
+    window: Window,
+) -> Coverage:
+    places = _expected(ledger, asked, scope)
+    verdict = _Verdict(unwatched=_unwatched(asked, places))
+    living = _living(places, ledger, asked)
+    gaps = [each for each in ledger.gaps if _touches(each, window)]
+    since, watermark, confirmed = _marks(places, living, ledger, served)
+    _why(verdict, asked, places, scope)
+    for place in places:
+        _holes(verdict, place, ledger, max(window.after, served.get(place[:2], window.after)), window)
+    known = [each for each in verdict.holes if not _explained(each, gaps)]
+    _ends(verdict, since, watermark, window, bool(known or gaps))
+    return Coverage(
+        complete=not verdict.why,
+        watched_since=since,
+        watermark=watermark,
+        confirmed=confirmed,
+        gaps=sorted([*gaps, *known], key=lambda each: (each.from_, each.resource)),
+        late=[each for each in ledger.late if _touches(each, window)],
+        unwatched=verdict.unwatched,
+        why=verdict.why,
+    )
+
+
+def _expected(ledger: _Ledger, asked: Sequence[KnownKind], scope: Scope) -> list[Place]:
+    """Every place whose record the answer rests on: where each watched kind was watched, for the namespaces asked."""
+    wanted = {(each.cluster, each.id) for each in asked if each.watching in ("yes", "gone")}
+    known = {(each.cluster, each.id) for each in asked}
+    # A kind that the ledger knows and discovery does not (history without kinds records) counts as watched.
+    wanted |= {place[:2] for place in ledger.watched if not asked and place[:2] not in known}
+    places = [place for place in ledger.watched if place[:2] in wanted]
+    everywhere = {place[:2] for place in places if place[2] == ""}
+    return [place for place in places if place[2] == "" or place[:2] not in everywhere]
+
+
+def _living(places: Sequence[Place], ledger: _Ledger, asked: Sequence[KnownKind]) -> list[Place]:
+    """Places whose watermark still counts: the kind is served and watched."""
+    gone = {(each.cluster, each.id) for each in asked if each.watching == "gone"}
+    return [place for place in places if place[:2] not in gone and ledger.watched[place]]
+
+
+def _marks(
+    places: Sequence[Place], living: Sequence[Place], ledger: _Ledger, served: dict[tuple[str, str], datetime]
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    from_start = [place for place in places if place[:2] not in served] or list(places)
+    since = max((ledger.watched[place][0].from_ for place in from_start), default=None)
+    newest = [ledger.watched[place][-1] for place in (living or places)]
+    watermark = min((each.to for each in newest), default=None)
+    confirmed = min((each.confirmed for each in newest if each.confirmed is not None), default=None)
+    return since, watermark, confirmed
+
+
+def _unwatched(asked: Sequence[KnownKind], places: Sequence[Place]) -> list[Unwatched]:
+    found = [
+        Unwatched(cluster=each.cluster, resource=each.id, watching=each.watching, reason=each.reason)
+        for each in asked
+        if each.watching not in ("yes", "gone")
+    ]
+    partly: dict[tuple[str, str], list[str]] = {}
+    for cluster, kind, namespace in places:
+        if namespace:
+            partly.setdefault((cluster, kind), []).append(namespace)
+    found += [
+        Unwatched(cluster=cluster, resource=kind, watching="namespaces", reason=f"only in {', '.join(namespaces)}")
+        for (cluster, kind), namespaces in partly.items()
+    ]
+    return found
+
+
+def _why(verdict: _Verdict, asked: Sequence[KnownKind], places: Sequence[Place], scope: Scope) -> None:
+    """Kinds and namespaces that were asked for and are not watched."""
+    for each in verdict.unwatched:
+        named = bool(scope.kinds) and each.watching != "namespaces"
+        if each.watching == "forbidden" or named:
+            verdict.why.append(
+                f"{each.resource} is not watched ({each.watching}{': ' if each.reason else ''}{each.reason})."
+            )
+    if not places and not verdict.why:
+        verdict.why.append("Nothing that was asked for has ever been watched.")
+    seen = {place[:2] for place in places}
+    waiting = [each.id for each in asked if each.watching == "yes" and (each.cluster, each.id) not in seen]
+    if waiting and places:
+        verdict.why.append(f"Not watched yet: {_some(waiting)}.")
+    watched = {place[2] for place in places}
+    missing = [each for each in scope.namespaces if each not in watched and each != CLUSTER_SCOPE]
+    if places and missing and "" not in watched:
+        verdict.why.append(f"Not watched: namespace {_some(missing)}.")
+
+
+def _holes(verdict: _Verdict, place: Place, ledger: _Ledger, after: datetime, window: Window) -> None:
+    """Time inside the window, after the first watch of this place and before its newest, that no interval covers."""
+    cursor = after
+    intervals = ledger.watched[place]
+    if place[:2] and after > window.after and intervals[0].from_ > after:
+        verdict.holes.append(_span(place, after, intervals[0].from_, "", "served by the cluster, but not watched yet"))
+    for before, each in zip(intervals, intervals[1:], strict=False):
+        start, end = max(before.to, cursor), min(each.from_, window.until)
+        if start < end:
+            verdict.holes.append(_span(place, start, end, "", "not watched"))
+
+
+def _explained(hole: Span, gaps: Sequence[Span]) -> bool:
+    """A gap record tells of the same time and place in better words."""
+    return any(
+        each.cluster == hole.cluster
+        and each.resource == hole.resource
+        and each.namespace in ("", hole.namespace)
+        and each.from_ <= hole.from_ + LIVE_LAG
+        and each.to >= hole.to - LIVE_LAG
+        for each in gaps
+    )
+
+
+def _ends(verdict: _Verdict, since: datetime | None, watermark: datetime | None, window: Window, broken: bool) -> None:
+    """Whether the window lies inside of watched time, in sentences."""
+    if broken:
+        verdict.why.append("There are gaps in this time: versions between may be missing.")
+    if since is not None and window.after < since:
+        verdict.why.append(f"Not everything was watched before {rfc3339(since)}.")
+    if watermark is None:
+        return
+    if window.open_end and window.until - watermark <= LIVE_LAG:
+        return
+    if window.until > watermark:
+        verdict.why.append(f"Known only up to {rfc3339(watermark)}.")
+
+
+def _touches(span: Span, window: Window) -> bool:
+    if window.after == window.until:
+        return span.from_ <= window.until <= span.to
+    return span.from_ < window.until and span.to > window.after
+
+
+def _span(place: Place, from_t: datetime, to_t: datetime, identity: str, reason: str) -> Span:
+    return Span(
+        id=identity, from_=from_t, to=to_t, cluster=place[0], resource=place[1], namespace=place[2], reason=reason
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -1,0 +1,113 @@
+"""One object at two moments: readable fields, the RFC 6902 patch between them, and both documents as they were.
+
+Unified text is made where it is shown (CLI, browser). Redacted Secret values are markers; two markers made with different
+keys say nothing about their values: such a field is marked as not comparable, never passed off as a change.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+
+import orjson
+from msgspec import Raw
+
+from query import timeline
+from query.models import Coverage, FieldDiff, ObjectDiff, Result, Side, change
+from query.refs import ObjectRef
+from query.timeline import BeforeHorizon, Deleted, Found, NeverSeen, NotRecorded, NotYet, Outcome
+from query.times import RvRef
+from schema.canonical import Json
+from schema.diff import diff
+from schema.events import Event
+from schema.listkeys import heuristic
+from schema.patch import to_patch
+from schema.paths import render
+from schema.store import Store
+
+
+def compare(
+    store: Store, ref: ObjectRef, first: datetime | RvRef, second: datetime | RvRef, *, now: datetime, uid: str = ""
+) -> tuple[Outcome, Outcome]:
+    """The object on both sides; `between` tells what differs."""
+    one = timeline.state_at(store, ref, first, now=now, uid=uid)
+    return one, timeline.state_at(store, ref, second, now=now, uid=uid)
+
+
+def between(before: Outcome, after: Outcome, coverage: Coverage) -> ObjectDiff:
+    """The answer of `…/diff`."""
+    old, new = _event(before), _event(after)
+    edits = diff(_document(old), _document(new), heuristic) if old and new else []
+    return ObjectDiff(
+        result=_result(old, new, bool(edits)),
+        from_=side(before),
+        to=side(after),
+        fields=[
+            FieldDiff(
+                path=render(each.path),
+                op=each.op,
+                old=each.old,
+                new=each.new,
+                comparable=_comparable(each.old, each.new),
+            )
+            for each in edits
+        ],
+        patch=[dict(op) for op in to_patch(edits)],
+        before=_raw(old),
+        after=_raw(new),
+        coverage=coverage,
+    )
+
+
+def side(outcome: Outcome) -> Side:
+    """What is known of one side."""
+    match outcome:
+        case Found(event=event, at=at):
+            return Side(at=at, state="present", event=change(event))
+        case Deleted(deleted_at=deleted_at, last=last, at=at):
+            return Side(at=at, state="deleted", event=change(last), deleted_at=deleted_at)
+        case NotYet(at=at):
+            return Side(at=at, state="not-created")
+        case NeverSeen(at=at):
+            return Side(at=at, state="never-seen")
+        case NotRecorded(at=at):
+            return Side(at=at, state="not-recorded")
+        case BeforeHorizon(at=at):
+            return Side(at=at, state="before-horizon")
+
+
+def _result(old: Event | None, new: Event | None, differ: bool) -> Result:
+    if old is None or new is None:
+        return "added" if new else "removed" if old else "absent"
+    if old.uid != new.uid:
+        return "replaced"
+    return "changed" if differ else "same"
+
+
+def _event(outcome: Outcome) -> Event | None:
+    return outcome.event if isinstance(outcome, Found) else None
+
+
+def _raw(event: Event | None) -> Raw | None:
+    return event.object if event else None
+
+
+def _document(event: Event) -> Json:
+    document: Json = orjson.loads(bytes(event.object or b"null"))
+    return document
+
+
+def _comparable(old: Json, new: Json) -> bool:
+    one, other = _marker_key(old), _marker_key(new)
+    return one is None or other is None or one == other
+
+
+def _marker_key(value: Json) -> str | None:
+    """The key id in a redaction marker: base64 of `hmac:<key id>:<16 hex>`."""
+    if not isinstance(value, str) or len(value) > 200:
+        return None
+    try:
+        text = base64.b64decode(value, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    parts = text.split(":")
+    return parts[1] if len(parts) == 3 and parts[0] == "hmac" else None

@@ -1,0 +1,50 @@
+"""Rows of `events` as events again, for every question that reads them."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Raw
+
+from query.errors import DamagedHistory
+from schema.canonical import digest
+from schema.events import Event
+from schema.rows import EVENT_COLUMNS, event_from_row
+from schema.store import Row
+
+KEY = "cluster, namespace, resource, `group`, name, uid, epoch, rv_order, op"
+"""What identifies an observation: the replacing key of `events`."""
+
+LOG_ORDER = "ts, resource, `group`, rv_order, cluster, namespace, name, uid, epoch, op"
+"""A total order of changes: by time, then in the order of each kind's own resourceVersions."""
+
+WITHOUT_OBJECT = EVENT_COLUMNS.replace("`object`", "'' AS object")
+"""EVENT_COLUMNS for lists: the state stays on disk."""
+
+
+def events(rows: Iterable[Row]) -> list[Event]:
+    """Rows selected with EVENT_COLUMNS or WITHOUT_OBJECT."""
+    return [event_from_row(row) for row in rows]
+
+
+def proved(event: Event, state: bytes) -> Raw:
+    """The state as raw JSON, its hash checked. Raises DamagedHistory: a wrong state is never shown."""
+    if digest(state) != event.hash:
+        raise DamagedHistory(
+            f"The stored state of {event.kind_id} {event.namespace}/{event.name} at resourceVersion {event.rv} "
+            "does not match its hash.",
+            "Run `kubelapse verify` to see what else is damaged; other revisions are not affected.",
+        )
+    return Raw(state)
+
+
+def labels(state: bytes) -> dict[str, str]:
+    """The labels in an object's JSON; nothing else of it is decoded."""
+    return msgspec.json.decode(state, type=_Labelled).metadata.labels or {}
+
+
+class _Metadata(msgspec.Struct):
+    labels: dict[str, str] | None = None
+
+
+class _Labelled(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)

@@ -1,0 +1,131 @@
+"""Which part of the history is asked for: filters as data, and the one place where they become SQL conditions.
+
+Values travel as server-side parameters. Every condition is written against the columns that `events`, `changes` and
+`objects` share, so that the same `Scope` asks all three. Conditions on a key prefix come first and are plain equality where
+one value is asked for: that is what the tables are sorted by.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from query.errors import BadReference
+from query.selectors import Selector
+
+ANY_NAMESPACE = ""
+CLUSTER_SCOPE = "_"
+"""How a URL spells "no namespace"."""
+
+_PATH_CHARS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Objects: empty means all. `namespaces` may hold `_` for cluster-scoped ones; `name` may hold `*`."""
+
+    clusters: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+    selector: Selector | None = None
+
+    def conditions(self, params: dict[str, object]) -> list[str]:
+        """SQL conditions on identity; the selector is not among them, it needs the state."""
+        found = []
+        if self.clusters:
+            found.append(one_of("cluster", self.clusters, params, "cluster"))
+        if self.namespaces:
+            spelled = ["" if each == CLUSTER_SCOPE else each for each in self.namespaces]
+            found.append(one_of("namespace", spelled, params, "namespace"))
+        if self.kinds:
+            found.append(_any_kind(self.kinds, params))
+        if self.name:
+            found.append(_like("name", self.name, params, "name"))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFilter:
+    """Which changes of these objects. `noise` and `first_sight` say whether such changes are shown."""
+
+    scope: Scope = field(default_factory=Scope)
+    path: str = ""
+    by: str = ""
+    noise: bool = False
+    first_sight: bool = False
+
+    def conditions(self, params: dict[str, object]) -> list[str]:
+        """SQL conditions, without what only hides (see `shown`)."""
+        found = self.scope.conditions(params)
+        if self.path:
+            found.append(_path(self.path, params))
+        if self.by:
+            name = _like("actor_name", self.by, params, "by")
+            manager = _like("toString(m)", self.by, params, "by")
+            found.append(f"({name} OR arrayExists(m -> {manager}, managers))")
+        return found
+
+    def shown(self) -> list[str]:
+        """The conditions that hide: noise, and first sights, which are no changes."""
+        return ([] if self.noise else ["noise = ''"]) + ([] if self.first_sight else ["origin != 'list'"])
+
+    def hidden_counts(self) -> str:
+        """Two aggregates: hidden as noise, hidden as first sight. A change is counted once."""
+        noise = "0" if self.noise else "countIf(noise != '')"
+        visible = "" if self.noise else " AND noise = ''"
+        sights = "0" if self.first_sight else f"countIf(origin = 'list'{visible})"
+        return f"toInt64({noise}), toInt64({sights})"
+
+
+def window(params: dict[str, object], after: datetime | None, until: datetime | None) -> list[str]:
+    """The half-open window (after, until] on `ts`."""
+    found = []
+    if after is not None:
+        params["after"] = after
+        found.append("ts > {after:DateTime64(6, 'UTC')}")
+    if until is not None:
+        params["until"] = until
+        found.append("ts <= {until:DateTime64(6, 'UTC')}")
+    return found
+
+
+def where(conditions: Sequence[str]) -> str:
+    """A WHERE clause of all of them, or nothing."""
+    return "WHERE " + " AND ".join(conditions) if conditions else ""
+
+
+def one_of(column: str, values: Sequence[str], params: dict[str, object], name: str) -> str:
+    """`column` is one of these values."""
+    params.update({f"{name}{n}": value for n, value in enumerate(values)})
+    listed = [f"{{{name}{n}:String}}" for n in range(len(values))]
+    return f"{column} = {listed[0]}" if len(listed) == 1 else f"{column} IN ({', '.join(listed)})"
+
+
+def _any_kind(kinds: Sequence[tuple[str, str]], params: dict[str, object]) -> str:
+    either = []
+    for n, (resource, group) in enumerate(kinds):
+        params.update({f"resource{n}": resource, f"group{n}": group})
+        either.append(f"resource = {{resource{n}:String}} AND `group` = {{group{n}:String}}")
+    return either[0] if len(either) == 1 else "(" + " OR ".join(f"({each})" for each in either) + ")"
+
+
+def _like(column: str, pattern: str, params: dict[str, object], name: str) -> str:
+    """Equality, or a match where the pattern holds `*`."""
+    if "*" not in pattern:
+        params[name] = pattern
+        return f"{column} = {{{name}:String}}"
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    params[name] = escaped.replace("*", "%")
+    return f"{column} LIKE {{{name}:String}}"
+
+
+def _path(path: str, params: dict[str, object]) -> str:
+    """The path itself or anything below it; a leading dot, as kubectl writes it, says nothing."""
+    wanted = path.strip().lstrip(".").rstrip(".")
+    if not wanted or len(wanted) > _PATH_CHARS:
+        raise BadReference(
+            f"{path[:80]!r} is not a path.", "Write it like spec.replicas or spec.containers[name=web].image."
+        )
+    params["path"] = wanted
+    below = " OR ".join(f"startsWith(p, concat({{path:String}}, '{end}'))" for end in (".", "["))
+    return f"arrayExists(p -> p = {{path:String}} OR {below}, paths)"
