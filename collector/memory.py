@@ -1,0 +1,137 @@
+"""The previous version of every object of one scope, as compressed bytes: what the next one is compared with.
+
+A parsed pod keeps 66 KB alive, its compressed state 1–3. So nothing parsed is ever kept: a version is one zstd frame
+(level 1, copied: the library's own result keeps ~10 KB resident) that holds the canonical state, where its top-level
+sections lie in it, a fingerprint of each section as the server sent it (an unchanged section need not be parsed again),
+and the times of the managedFields entries. Field sets of the entries are not needed: who owns a changed value stands in
+the new version. Once enough objects of a kind are known, a few of them serve as dictionary: 3 times smaller again.
+
+Of lives that ended, the version of their end is remembered until the resume point has passed it: a stream that is read
+again from there repeats them.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+import msgspec
+import zstandard
+
+from collector.clock import numeric
+
+_DICTIONARY_AFTER: Final = 64
+_DICTIONARY_BYTES: Final = 48 * 1024
+_SAMPLES: Final = 8
+_LEVEL: Final = 1
+
+Stamps: TypeAlias = dict[str, str]
+"""Identity of a managedFields entry → its `time` as served. Which of them are new tells whose write this is."""
+
+
+class Section(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A top-level member of the canonical state: where its value lies, and a hash of it as served (b"" = unknown)."""
+
+    name: str
+    start: int
+    end: int
+    fingerprint: bytes = b""
+
+
+class Version(msgspec.Struct, array_like=True, frozen=True):
+    """One version, unpacked: canonical state, its sections, times and hash of managedFields (stamps None: not known)."""
+
+    state: bytes
+    sections: list[Section]
+    stamps: Stamps | None
+    managed: bytes
+
+
+class Entry:
+    """What is kept of one living object."""
+
+    __slots__ = ("epoch", "hash", "name", "namespace", "packed", "rv", "seq")
+
+    def __init__(
+        self, *, namespace: str, name: str, epoch: int, seq: int, rv: str, digest: bytes, packed: bytes
+    ) -> None:
+        self.namespace = sys.intern(namespace)
+        self.name = name
+        self.epoch = epoch
+        self.seq = seq
+        self.rv = rv
+        self.hash = digest
+        self.packed = packed
+
+
+class Memory:
+    """uid → newest version, for one scope."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._ended: dict[str, str] = {}
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Version).decode
+        self._trained = False
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        """The uids of living objects; do not change memory meanwhile."""
+        return iter(self._entries)
+
+    def get(self, uid: str) -> Entry | None:
+        """The living object, if known."""
+        return self._entries.get(uid)
+
+    def put(self, uid: str, entry: Entry) -> None:
+        """Remember this as the newest version."""
+        self._entries[uid] = entry
+        if not self._trained and len(self._entries) >= _DICTIONARY_AFTER:
+            self._train()
+
+    def end(self, uid: str, rv: str) -> None:
+        """This life ended with this version."""
+        self._entries.pop(uid, None)
+        self._ended[uid] = rv
+
+    def ended(self, uid: str) -> str | None:
+        """The version with which this life ended, while the stream could still repeat it."""
+        return self._ended.get(uid)
+
+    def prune(self, rv: str) -> None:
+        """The resume point stands at this version now: ends up to it cannot come again."""
+        if not self._ended:
+            return
+        passed = numeric(rv)
+        self._ended = {uid: end for uid, end in self._ended.items() if numeric(end) > passed >= 0}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._ended.clear()
+
+    def pack(self, version: Version) -> bytes:
+        """A version as the bytes to keep."""
+        frame = self._compressor.compress(self._encode(version))
+        return bytes(memoryview(frame))  # a copy: the result's own buffer is far larger than what is in it
+
+    def unpack(self, entry: Entry) -> Version:
+        """The version that these bytes hold."""
+        return self._decode(self._decompressor.decompress(entry.packed))
+
+    def _train(self) -> None:
+        """Take some of what is known as history that every later frame may refer to. Done once: frames need it to be read.
+
+        Plain content, so frames carry no dictionary id, and those written before are read with it as well.
+        """
+        entries = list(self._entries.values())
+        samples = [self._decompressor.decompress(entry.packed) for entry in entries[:: max(1, len(entries) // _SAMPLES)]]
+        content = b"".join(samples)[-_DICTIONARY_BYTES:]
+        dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        dictionary.precompute_compress(level=_LEVEL)
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary)
+        self._decompressor = zstandard.ZstdDecompressor(dict_data=dictionary)
+        self._trained = True
