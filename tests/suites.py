@@ -5,9 +5,9 @@ Elsewhere a suite that cannot run is skipped, and says so in one line; under CI 
 """
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tests.controlplane import build
@@ -24,7 +24,8 @@ class Suite:
 
 
 def _clickhouse_server() -> str:
-    if os.environ.get("KUBELAPSE_TEST_CLICKHOUSE_URL") or shutil.which("docker"):
+    docker = os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").is_socket()
+    if os.environ.get("KUBELAPSE_TEST_CLICKHOUSE_URL") or docker:
         return ""
     return "KUBELAPSE_TEST_CLICKHOUSE_URL or Docker"
 
