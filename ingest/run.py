@@ -168,7 +168,7 @@ class Ingester:
             await self._put("dead_letters", letters, dead_letter_rows, span)
 
     async def _write_coverage(self, span: str) -> None:
-        """What the ledger holds. `updated` orders two rows of one interval, so it rises even if the clock steps back."""
+        """What the ledger holds. `updated` orders two rows of one interval, so it rises whatever the clock does."""
         at = self._clock()
         if self._written is not None:
             at = max(at, self._written + timedelta(microseconds=1))

@@ -120,10 +120,10 @@ class Restorer:
 
     async def remembered(self, cluster: str, kind: str) -> AsyncGenerator[Remembered, None]:
         """Newest version of every object of this kind, as `collector.sink.Sink` describes. Call `restore` first."""
-        params = self._scope(cluster, kind)
+        lives = self._lives(cluster, kind)
         bare: list[Remembered] = []
         async with self._turn:
-            stream = await self._in_thread(partial(self._store.stream, NEWEST, params))
+            stream = await self._in_thread(partial(self._store.stream, NEWEST, {**lives, **self._near(kind)}))
             try:
                 while (block := await self._in_thread(partial(next, stream, None))) is not None:
                     for one in _objects(kind, block):
@@ -135,7 +135,7 @@ class Restorer:
                 await self._in_thread(partial(_close, stream))
             for start in range(0, len(bare), FOLD_AT_ONCE):
                 few = bare[start : start + FOLD_AT_ONCE]
-                states = await self._in_thread(partial(self._fold, params, few))
+                states = await self._in_thread(partial(self._fold, lives, few))
                 for one in few:
                     yield replace(one, object=states.get(one.uid))
 
@@ -179,24 +179,22 @@ class Restorer:
         self._store.command(MEND_CHANGES, params)
         self._store.command(MEND_OBJECTS, params)
 
-    def _scope(self, cluster: str, kind: str) -> Params:
+    def _lives(self, cluster: str, kind: str) -> Params:
         resource, group = split_kind_id(kind)
+        return {"cluster": cluster, "resource": resource, "group": group, "cluster_uid": self._known.cluster_uid}
+
+    def _near(self, kind: str) -> Params:
+        """From where on ended lives may be told of again: by time, or by resourceVersion where that is a number."""
         mine = [position for scope, position in self._known.positions.items() if scope.kind == kind]
         numbers = [int(position.rv) if position.rv.isdigit() else NO_RV for position in mine]
-        return {
-            "cluster": cluster,
-            "resource": resource,
-            "group": group,
-            "cluster_uid": self._known.cluster_uid,
-            "since": min(position.at for position in mine) - MARGIN if mine else LONG_AGO,
-            "rv": min(numbers, default=0),
-        }
+        since = min(position.at for position in mine) - MARGIN if mine else LONG_AGO
+        return {"since": since, "rv": min(numbers, default=0)}
 
-    def _fold(self, params: Params, bare: list[Remembered]) -> dict[str, bytes]:
+    def _fold(self, lives: Params, bare: list[Remembered]) -> dict[str, bytes]:
         """States of these lives by uid, folded from their newest row with a state; only those whose hash fits."""
         wanted = {one.uid: one.hash for one in bare}
         states: dict[str, Json] = {}
-        for uid, patch, state in self._store.rows(CHAINS, {**params, "uids": list(wanted)}):
+        for uid, patch, state in self._store.rows(CHAINS, {**lives, "uids": list(wanted)}):
             states[uid] = _next(uid, states.get(uid), patch, state)
         whole = {uid: canonical(state) for uid, state in states.items() if isinstance(state, dict)}
         for uid in wanted.keys() - whole.keys():

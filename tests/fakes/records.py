@@ -25,9 +25,9 @@ def event(
     op: Op = "add",
     seq: int = 1,
     ts: datetime | None = None,
-    object: bytes | None = None,
+    state: bytes | None = None,
     patch: bytes = b"[]",
-    hash: str = "",
+    state_hash: str = "",
     epoch: int = 1,
     cluster: str = CLUSTER,
     managed: bytes | None = None,
@@ -35,12 +35,10 @@ def event(
     """The observation with resourceVersion `number`, read `number` seconds after noon."""
     resource, group = split_kind_id(kind)
     uid = uid or f"u-{number}"
-    body = object if object is not None else canonical({"metadata": {"name": uid}, "n": number})
+    body = state if state is not None else canonical({"metadata": {"name": uid}, "n": number})
     when = ts or at(number)
     return Event(
-        id=event_id(
-            cluster=cluster, cluster_uid=CLUSTER_UID, kind=kind, uid=uid, epoch=epoch, rv=str(number), op=op
-        ),
+        id=event_id(cluster=cluster, cluster_uid=CLUSTER_UID, kind=kind, uid=uid, epoch=epoch, rv=str(number), op=op),
         cluster=cluster,
         cluster_uid=CLUSTER_UID,
         group=group,
@@ -58,7 +56,7 @@ def event(
         observed_at=when,
         ts=when,
         patch=Raw(patch),
-        hash=hash or digest(body),
+        hash=state_hash or digest(body),
         object=Raw(body) if body else None,
         managed=Raw(managed) if managed else None,
     )
@@ -100,9 +98,9 @@ def watermark(
     )
 
 
-def gap(first: float = 10, last: float = 20, *, id: str = "g-1") -> Gap:
+def gap(first: float = 10, last: float = 20, *, gap_id: str = "g-1") -> Gap:
     return Gap(
-        id=id,
+        id=gap_id,
         cluster=CLUSTER,
         cluster_uid=CLUSTER_UID,
         resource="pods",
