@@ -12,10 +12,13 @@ StoreError
 └── QueryFailed       the engine refused or ended a statement; code = ClickHouse's error code
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from __future__ import annotations
 
-import pyarrow as pa
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:  # the command line reads the errors below and should not wait for Arrow to load
+    import pyarrow as pa
 
 # A row's values are whatever type ClickHouse gives for the column: only the caller's SQL knows them.
 Row = tuple[Any, ...]

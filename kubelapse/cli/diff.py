@@ -1,0 +1,172 @@
+"""`kubelapse diff`: what differs in one object between two moments.
+
+Exit codes and KUBECTL_EXTERNAL_DIFF are those of kubectl diff (kubectl pkg/cmd/diff): 0 the same, 1 different, above 1
+an error. Redacted values are shown as changed or unchanged, never as what they stand for.
+"""
+
+import difflib
+import re
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kubelapse.cli.errors import FAILED, Failure
+from kubelapse.cli.markers import masked
+from kubelapse.cli.options import object_options, reading
+from kubelapse.cli.references import Found, find
+from kubelapse.cli.session import Session
+from kubelapse.cli.text import csv_text, json_text, plain, table
+from kubelapse.cli.yamltext import yaml_text
+
+if TYPE_CHECKING:
+    from schema.canonical import Json, JsonObject
+
+# States of a side that are no knowledge of an absent object; "deleted", "not-created" and "never-seen" are.
+_STATES = {
+    "not-recorded": "was not being recorded yet",
+    "before-horizon": "lies before the oldest history that is kept",
+    "never-seen": "was never seen",
+}
+_COLORS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command("diff")
+@object_options
+@click.option(
+    "--since", "--from", "start", metavar="TIME", required=True, help="The earlier moment: 2h, 14:05, rv:12345."
+)
+@click.option("--to", "--until", "end", metavar="TIME", default="now", show_default=True, help="The later moment.")
+@reading(formats=("unified", "table", "wide", "json", "jsonl", "yaml", "csv", "name", "patch"), default="unified")
+async def diff(
+    session: Session, reference: tuple[str, ...], namespace: str | None, uid: str | None, start: str, end: str
+) -> None:
+    """What differs in one object between two moments; exit code 1 when something does.
+
+    \b
+    kubelapse diff deploy/web -n shop --from 2h
+    KUBECTL_EXTERNAL_DIFF='dyff between' kubelapse diff deploy/web --from 14:00 --to 14:20
+    """
+    moments = {
+        "from": session.instant(start, versions=True),
+        "to": session.instant(end, versions=True),
+        "uid": uid,
+    }
+    async with session.client() as client:
+        found = await find(session, client, reference, namespace, uid)
+        answer = await client.get(f"{found.path}/diff", moments)
+    session.window(*(_instant(answer, side) for side in ("from", "to")))
+    for sentence in doubts(answer):
+        session.note(f"warning: {sentence}")
+    code = _print(session, found, answer)
+    session.limits(answer)
+    if not session.exit_code:
+        session.exit_code = code or int(differs(answer))
+
+
+def _instant(answer: "JsonObject", side: str) -> "Json":
+    value = answer.get(side)
+    return value.get("at") if isinstance(value, dict) else value
+
+
+def content(side: "Json") -> "JsonObject | None":
+    """One state of a diff answer; None = the object did not exist then, or is not known."""
+    return side if isinstance(side, dict) else None
+
+
+def differs(answer: "JsonObject") -> bool:
+    """Whether a diff answer has any difference."""
+    return answer.get("result") not in ("same", "absent")
+
+
+def doubts(answer: "JsonObject") -> list[str]:
+    """What the two sides do not say: a moment that was not recorded is not an absent object."""
+    sentences = []
+    for side in ("from", "to"):
+        value = answer.get(side)
+        state = value.get("state") if isinstance(value, dict) else ""
+        if state in _STATES:
+            sentences.append(f"at the {'earlier' if side == 'from' else 'later'} moment the object {_STATES[state]}")
+    return sentences
+
+
+def _print(session: Session, found: Found, answer: "JsonObject") -> int:
+    """Print in the session's format; an exit code other than 0 is the external program's."""
+    output = session.style.output
+    if output == "unified":
+        return _unified(session, found, content(answer.get("before")), content(answer.get("after")))
+    if output in ("json", "jsonl"):
+        session.out(json_text(answer, indent=output == "json") + "\n")
+    elif output == "yaml":
+        session.out(yaml_text(answer))
+    elif output == "patch":
+        session.out(json_text(answer.get("patch") or []) + "\n")
+    elif output == "name":
+        session.out(f"{found.kind}/{plain(found.name)}\n" if differs(answer) else "")
+    else:
+        _fields(session, answer)
+    return 0
+
+
+def _fields(session: Session, answer: "JsonObject") -> None:
+    listed = answer.get("fields")
+    fields = [field for field in listed if isinstance(field, dict)] if isinstance(listed, list) else []
+    rows = [(str(field.get("path", "")), *_values(field)) for field in fields]
+    render = csv_text if session.style.output == "csv" else table
+    session.out(render(("PATH", "BEFORE", "AFTER"), rows, headers=session.style.headers))
+
+
+def _values(field: "JsonObject") -> tuple[str, str]:
+    old, new = masked(field.get("old"), field.get("new"))
+    op = field.get("op")
+    return "" if op == "add" else _value(old), "" if op == "remove" else _value(new)
+
+
+def _value(value: "Json") -> str:
+    return value if isinstance(value, str) else json_text(value, indent=False)
+
+
+def _unified(session: Session, found: Found, before: "JsonObject | None", after: "JsonObject | None") -> int:
+    left, right = masked(before, after)
+    texts = yaml_text(left) if left is not None else "", yaml_text(right) if right is not None else ""
+    if texts[0] == texts[1]:
+        return 0
+    program = session.around.environ.get("KUBECTL_EXTERNAL_DIFF")
+    if program:
+        return external(program, found, *texts)
+    session.out(unified(*texts, name=str(found), colored=session.colored))
+    return 0
+
+
+def unified(before: str, after: str, *, name: str, colored: bool) -> str:
+    """`diff -u` of two texts."""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (before)", f"{name} (after)"
+    )
+    safe = [plain(line) for line in lines]
+    return "".join(click.style(line, fg=_COLORS.get(line[0])) if colored else line for line in safe)
+
+
+def external(program: str, found: Found, before: str, after: str) -> int:
+    """Run the user's diff program on two directories with one file each; its exit code."""
+    # As kubectl does: only the name of the program and plain options, no shell.
+    words = [word for word in shlex.split(program) if word]
+    if not words or not all(re.fullmatch(r"[\w./=+,:-]+", word) for word in words):
+        raise Failure(f"KUBECTL_EXTERNAL_DIFF={program!r} is no program with plain arguments")
+    with tempfile.TemporaryDirectory(prefix="kubelapse-diff-") as folder:
+        left, right = _write(Path(folder) / "BEFORE", found, before), _write(Path(folder) / "AFTER", found, after)
+        try:
+            code = subprocess.run([*words, str(left), str(right)], check=False, stdout=None).returncode
+        except OSError as error:
+            raise Failure(f"cannot run {words[0]} of KUBECTL_EXTERNAL_DIFF: {error.strerror}") from None
+    return code if 0 <= code <= 1 else max(code, FAILED)
+
+
+def _write(folder: Path, found: Found, text: str) -> Path:
+    folder.mkdir(mode=0o700)
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", f"{found.kind}.{found.namespace}.{found.name}")
+    (folder / name).write_text(text)
+    return folder

@@ -1,0 +1,116 @@
+"""The entry point `kubelapse`, also `kubectl lapse`.
+
+Each command lives in a module of its own that is imported when the command runs; the help page needs none of them.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from kubelapse import __version__
+from kubelapse.cli.errors import Failure
+
+# command → (module, one line of help); the function is named like the command
+COMMANDS = {
+    "demo": ("kubelapse.cli.demo", "Load a recorded incident and serve it: no cluster needed."),
+    "up": ("kubelapse.cli.up", "Record the current context's cluster, read-only, and serve the answers."),
+    "changes": ("kubelapse.cli.changes", "What changed between two moments, newest last."),
+    "history": ("kubelapse.cli.history", "The revisions of one object, across delete and recreate."),
+    "show": ("kubelapse.cli.show", "One object as it was."),
+    "diff": ("kubelapse.cli.diff", "What differs in one object between two moments."),
+    "coverage": ("kubelapse.cli.coverage", "What was watched, since when, with which gaps."),
+    "watch": ("kubelapse.cli.watch", "Changes as they happen."),
+    "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
+    "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),
+    "version": ("kubelapse.cli.version", "Versions of this program and of the server it would ask."),
+}
+EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff) or history damaged (verify), 2 and above an error,
+3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
+
+
+class LazyGroup(click.Group):
+    """Commands by name; a module is imported only when its command is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """In the order of a first acquaintance, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """With a suggestion where the name is close to a known one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"no such command {args[0]!r}{_suggestion(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _suggestion(wrong: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(wrong, COMMANDS, n=1)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="kubelapse", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Time-lapse for Kubernetes: what changed, when, and by whom, for every object at any moment.
+
+    Start with `kubelapse demo` (no cluster) or `kubelapse up` (the current kubectl context, read-only).
+    """
+
+
+def program_name(argv0: str) -> str:
+    """`kubectl lapse` when run as a kubectl plugin."""
+    name = Path(argv0).name
+    return f"kubectl {name.removeprefix('kubectl-')}" if name.startswith("kubectl-") else "kubelapse"
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        code = cli.main(args=list(argv[1:]), prog_name=program_name(argv[0]), standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except BrokenPipeError:
+        return _reader_left()
+    except MemoryError:
+        Failure("out of memory: ask a narrower question, or with --limit").show()
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _reader_left() -> int:
+    # What is still buffered must not be tried again at exit (Python documentation, "Note on SIGPIPE").
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def main() -> None:
+    """Console script."""
+    sys.exit(run(sys.argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Redacted values in an object, and how they are shown.
+
+The collector puts base64 of `hmac:<key id>:<16 hex>` in the place of a Secret's value: equal values under one key have
+equal markers, and nothing can be guessed from them. Under different keys two markers say nothing about each other.
+"""
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schema.canonical import Json, JsonObject
+
+_MARKER = re.compile(r"hmac:([^:\s]+):[0-9a-f]{16}")
+_ENCODED = re.compile(r"aG1hYz[A-Za-z0-9+/]*={0,2}")  # base64 of "hmac" begins so
+
+
+def key_of(text: str) -> str:
+    """The key id of a marker, "" when the text is none."""
+    plain = text
+    if _ENCODED.fullmatch(text):
+        try:
+            plain = base64.b64decode(text, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    found = _MARKER.fullmatch(plain)
+    return found[1] if found else ""
+
+
+def redacted_places(value: "Json", place: str = "") -> list[str]:
+    """The paths under which markers stand."""
+    if isinstance(value, str):
+        return [place] if key_of(value) else []
+    if isinstance(value, dict):
+        return [hit for key, part in value.items() for hit in redacted_places(part, f"{place}.{key}" if place else key)]
+    if isinstance(value, list):
+        return [hit for index, part in enumerate(value) for hit in redacted_places(part, f"{place}[#{index}]")]
+    return []
+
+
+def without_markers(value: "Json") -> "Json":
+    """The value with every redacted key left out."""
+    if isinstance(value, dict):
+        return {
+            key: without_markers(part) for key, part in value.items() if not (isinstance(part, str) and key_of(part))
+        }
+    if isinstance(value, list):
+        return [without_markers(part) for part in value if not (isinstance(part, str) and key_of(part))]
+    return value
+
+
+def masked(before: "Json", after: "Json") -> "tuple[Json, Json]":
+    """Both sides with `***` for markers: `*** (before)` and `*** (after)` where they differ, as in kubectl diff."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return _masked_objects(before, after)
+    if isinstance(before, list) and isinstance(after, list):
+        # Where entries were added or removed, positions do not pair up; then each side is masked alone.
+        pairs = [masked(a, b) for a, b in zip(before, after, strict=False)]
+        return (
+            [a for a, _ in pairs] + [_alone(a, "before") for a in before[len(pairs) :]],
+            [b for _, b in pairs] + [_alone(b, "after") for b in after[len(pairs) :]],
+        )
+    if isinstance(before, str) and isinstance(after, str) and key_of(before) and key_of(after):
+        return _masked_markers(before, after)
+    return _alone(before, "before"), _alone(after, "after")
+
+
+def _masked_objects(before: "JsonObject", after: "JsonObject") -> "tuple[Json, Json]":
+    left: JsonObject = {}
+    right: JsonObject = {}
+    for key in sorted({*before, *after}):
+        if key in before and key in after:
+            left[key], right[key] = masked(before[key], after[key])
+        elif key in before:
+            left[key] = _alone(before[key], "before")
+        else:
+            right[key] = _alone(after[key], "after")
+    return left, right
+
+
+def _masked_markers(before: str, after: str) -> tuple[str, str]:
+    if before == after:
+        return "***", "***"
+    if key_of(before) != key_of(after):
+        return "*** (another key, not comparable)", "*** (not comparable)"
+    return "*** (before)", "*** (after)"
+
+
+def _alone(value: "Json", side: str) -> "Json":
+    if isinstance(value, str):
+        return f"*** ({side})" if key_of(value) else value
+    if isinstance(value, dict):
+        return {key: _alone(part, side) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_alone(part, side) for part in value]
+    return value

@@ -1,0 +1,124 @@
+"""Change events as rows: the same columns wherever changes are listed."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from kubelapse.cli.session import Session
+from kubelapse.cli.text import csv_text, json_text, plain, table
+from kubelapse.cli.yamltext import yaml_text
+
+if TYPE_CHECKING:
+    from schema.canonical import Json, JsonObject
+
+SHOWN_PATHS = 3
+NARROW = ("TIME", "NAMESPACE", "OBJECT", "OP", "BY", "CHANGED")
+WIDE = ("TIME", "ERROR", "CLUSTER", "NAMESPACE", "OBJECT", "OP", "BY", "REVISION", "ORIGIN", "RV", "NOISE", "CHANGED")
+_COLORS = {"add": "green", "delete": "red", "update": "yellow"}
+
+
+def object_name(item: "JsonObject") -> str:
+    """`deployment.apps/web`, as kubectl -o name writes it."""
+    group = f".{item['group']}" if item.get("group") else ""
+    kind = str(item.get("kind") or item.get("resource") or "").lower()
+    return f"{kind}{group}/{item.get('name', '')}"
+
+
+def who(item: "JsonObject") -> str:
+    """The actor's name, `?` behind a doubtful one; "" = unknown."""
+    actor = item.get("actor")
+    if not isinstance(actor, dict) or not actor.get("name"):
+        return "<unknown>"
+    doubt = "?" if actor.get("confidence") == "low" else ""
+    return f"{actor['name']}{doubt}"
+
+
+def changed(item: "JsonObject", most: int = SHOWN_PATHS) -> str:
+    """The changed paths, the first few; of an add or delete that there is nothing to compare."""
+    paths = item.get("paths")
+    if not isinstance(paths, list) or not paths:
+        return {"add": "(created)", "delete": "(deleted)"}.get(str(item.get("op")), "")
+    shown = ", ".join(map(str, paths[:most]))
+    return f"{shown} +{len(paths) - most} more" if len(paths) > most else shown
+
+
+def narrow(session: Session, item: "JsonObject") -> tuple[str, ...]:
+    """One row of NARROW."""
+    return (
+        session.local(item.get("ts"), error=item.get("ts_error")),
+        str(item.get("namespace") or ""),
+        object_name(item),
+        str(item.get("op", "")),
+        who(item),
+        _first_sight(item) or changed(item),
+    )
+
+
+def wide(session: Session, item: "JsonObject") -> tuple[str, ...]:
+    """One row of WIDE."""
+    return (
+        session.local(item.get("ts"), error=item.get("ts_error"), precise=True),
+        _seconds(item.get("ts_error")),
+        str(item.get("cluster", "")),
+        str(item.get("namespace") or ""),
+        object_name(item),
+        str(item.get("op", "")),
+        who(item),
+        str(item.get("seq", "")),
+        str(item.get("origin", "")),
+        str(item.get("rv", "")),
+        str(item.get("noise") or ""),
+        _first_sight(item) or changed(item, 1000),
+    )
+
+
+def _first_sight(item: "JsonObject") -> str:
+    return "(first seen)" if item.get("origin") == "list" and item.get("op") == "add" else ""
+
+
+def _seconds(error: "Json") -> str:
+    return f"{error:.3g}s" if isinstance(error, int | float) and error else ""
+
+
+def print_changes(session: Session, answer: "JsonObject", items: "Sequence[JsonObject]") -> None:
+    """The list in the session's format."""
+    output = session.style.output
+    if output == "json":
+        session.out(json_text(answer) + "\n")
+    elif output == "jsonl":
+        session.out("".join(json_text(item, indent=False) + "\n" for item in items))
+    elif output == "yaml":
+        session.out(yaml_text(answer))
+    elif output == "patch":
+        session.out("".join(json_text(item.get("patch") or [], indent=False) + "\n" for item in items))
+    elif output == "name":
+        session.out("".join(f"{name}\n" for name in dict.fromkeys(plain(object_name(item)) for item in items)))
+    elif output == "csv":
+        session.out(csv_text(WIDE, [_machine(session, item) for item in items], headers=session.style.headers))
+    else:
+        _print_table(session, items)
+
+
+def _machine(session: Session, item: "JsonObject") -> tuple[str, ...]:
+    """A CSV row: times as RFC 3339, nothing abbreviated."""
+    row = wide(session, item)
+    return (str(item.get("ts", "")), str(item.get("ts_error", "")), *row[2:])
+
+
+def _print_table(session: Session, items: "Sequence[JsonObject]") -> None:
+    is_wide = session.style.output == "wide"
+    header, row = (WIDE, wide) if is_wide else (NARROW, narrow)
+    text = table(header, [row(session, item) for item in items], headers=session.style.headers)
+    session.out(_colored(text, items, session) if session.colored else text)
+
+
+def _colored(text: str, items: "Sequence[JsonObject]", session: Session) -> str:
+    lines = text.splitlines(keepends=True)
+    first = len(lines) - len(items)
+    body = [
+        click.style(line.rstrip("\n"), fg=_COLORS.get(str(item.get("op")))) + "\n"
+        for line, item in zip(lines[first:], items, strict=True)
+    ]
+    head = [click.style(line.rstrip("\n"), bold=True) + "\n" for line in lines[:first]]
+    return "".join(head + body)

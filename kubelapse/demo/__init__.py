@@ -1,0 +1,1 @@
+"""The demo: a recorded incident, loaded into a store as if it had just happened."""

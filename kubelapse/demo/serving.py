@@ -1,0 +1,27 @@
+"""Serving the loaded incident until a signal."""
+
+import asyncio
+import socket
+import sys
+import webbrowser
+
+import click
+
+from kubelapse.observe import new_registry
+from kubelapse.server import end_on_signals, make_app, make_server, url_of
+from kubelapse.stores import leave_url
+from schema.store import Store
+
+
+async def serve(store: Store, bound: socket.socket, *, browser: bool) -> None:
+    """API and web page of this store on a listening socket."""
+    stop = asyncio.Event()
+    url = url_of(bound)
+    leave_url(store, url)
+    server = make_server(make_app(store, new_registry()))
+    end_on_signals(stop, lambda _: server.stop())
+    click.echo(f"\nserving the incident on {url}  (Ctrl-C ends)", err=True)
+    click.echo(f"try: kubelapse changes --since 1h --server {url}", err=True)
+    if browser and sys.stderr.isatty():
+        await asyncio.to_thread(webbrowser.open, url)
+    await server.serve(sockets=[bound])

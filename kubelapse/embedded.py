@@ -1,0 +1,241 @@
+"""`up`: capture, log, ingest, store and answers in one process, started and ended in an order that loses nothing.
+
+Start: socket (so that a taken port is said at once), data directory, key, credentials, cluster, store, migrations, log,
+collector, ingester, server. End, on the first SIGTERM or SIGINT: stop reading, hand over what was read, store it, write
+the checkpoint, end the server, close the store; every step is bounded. A second signal ends the process at once: the
+checkpoint never runs ahead of the store, so nothing is lost by that either.
+"""
+
+import asyncio
+import gc
+import logging
+import socket
+import sys
+import uuid
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from collector.clock import utc_now
+from collector.cluster import ClusterError
+from collector.errors import CollectorError
+from collector.metrics import Metrics as CollectorMetrics
+from collector.run import Collector
+from collector.settings import CollectorSettings
+from collector.sink import SinkError
+from ingest.errors import IngestError
+from ingest.metrics import Metrics as IngestMetrics
+from ingest.run import Ingester
+from ingest.settings import IngestSettings
+from kubelapse import __version__
+from kubelapse import settings as known
+from kubelapse.access import Reached, reach
+from kubelapse.checkpoint import Checkpoint, CheckpointError
+from kubelapse.keyfile import KeyFileError, load_key
+from kubelapse.memorylog import MemoryLog
+from kubelapse.observe import new_registry
+from kubelapse.restore import Restorer
+from kubelapse.server import PortInUse, Server, end_on_signals, listen, make_app, make_server, url_of
+from kubelapse.settings import Settings
+from kubelapse.stores import data_dir, leave_url, open_store
+from schema.store import Store, StoreError
+
+if TYPE_CHECKING:
+    pass
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+# Seconds: the collector bounds its own end; these are for whatever hangs all the same.
+STOP_COLLECTOR = 30.0
+STOP_INGEST = 20.0
+STOP_SERVER = 5.0
+# Most objects made while recording die young, and what lives (memory, kinds) lives on: look for cycles rarely.
+GC_THRESHOLD = (50_000, 20, 50)
+
+
+class UpError(Exception):
+    """Recording cannot begin or go on; one sentence that says what to do."""
+
+
+EXPECTED = (
+    ClusterError,
+    CollectorError,
+    SinkError,
+    IngestError,
+    StoreError,
+    KeyFileError,
+    CheckpointError,
+    PortInUse,
+    known.SettingError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What runs."""
+
+    log: MemoryLog
+    collector: Collector
+    ingester: Ingester
+    server: Server
+    socket: socket.socket
+
+
+async def up(settings: Settings, *, say: Say) -> None:
+    """Record and serve until a signal; raises UpError."""
+    say(f"kubelapse {__version__}: looking at the cluster, read-only")
+    stop = asyncio.Event()
+    end_on_signals(stop, say)
+    try:
+        await _up(settings, stop, say)
+    except EXPECTED as error:
+        raise UpError(str(error)) from error
+
+
+async def _up(settings: Settings, stop: asyncio.Event, say: Say) -> None:
+    data = data_dir(settings)
+    key = load_key(settings[known.REDACTION_KEY_FILE], data)
+    with listen(settings[known.HOST], settings[known.PORT]) as bound:
+        cluster = await reach(settings)
+        try:
+            uid = settings[known.CLUSTER_UID] or await cluster.api.uid()
+            capture = collector_settings(settings, cluster.name, key)
+            _introduce(say, capture, cluster, uid, data)
+            store = await asyncio.to_thread(open_store, settings)
+            try:
+                await _record(settings, capture, cluster, store, bound, stop, say)
+            finally:
+                await asyncio.to_thread(store.close)
+        finally:
+            await cluster.api.close()
+
+
+def collector_settings(settings: Settings, name: str, key: bytes) -> CollectorSettings:
+    """What the collector is told."""
+    return CollectorSettings(
+        cluster=settings[known.CLUSTER] or name,
+        cluster_uid=settings[known.CLUSTER_UID],
+        redaction_key=key,
+        instance=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+        software=f"kubelapse/{__version__}",
+        namespaces=settings[known.NAMESPACES],
+        kinds=settings[known.KINDS],
+        include=settings[known.INCLUDE],
+        exclude=settings[known.EXCLUDE],
+    )
+
+
+def _introduce(say: Say, capture: CollectorSettings, cluster: Reached, uid: str, data: Path) -> None:
+    say(f"cluster  {capture.cluster} ({cluster.credentials.server}, uid {uid})")
+    if capture.namespaces:
+        say(f"only     namespaces {', '.join(capture.namespaces)}")
+    say(f"data     {data}")
+
+
+async def _record(
+    settings: Settings,
+    capture: CollectorSettings,
+    cluster: Reached,
+    store: Store,
+    bound: socket.socket,
+    stop: asyncio.Event,
+    say: Say,
+) -> None:
+    restorer = Restorer(store, Checkpoint(settings.data, capture.cluster))
+    try:
+        parts = assemble(capture, cluster, store, restorer, settings, bound)
+        url = url_of(bound)
+        leave_url(store, url)
+        say(f"serving  {url}  (Ctrl-C ends)")
+        settle_memory()
+        if not settings[known.NO_BROWSER] and sys.stderr.isatty():
+            await asyncio.to_thread(webbrowser.open, url)
+        await run(parts, stop, say)
+    finally:
+        restorer.close()
+
+
+def assemble(
+    capture: CollectorSettings,
+    cluster: Reached,
+    store: Store,
+    restorer: Restorer,
+    settings: Settings,
+    bound: socket.socket,
+) -> Parts:
+    """The parts, wired to one another; nothing runs yet."""
+    registry = new_registry()
+    memory = MemoryLog(checkpoint=Checkpoint(settings.data, capture.cluster), restorer=restorer)
+    collector = Collector(
+        cluster=cluster.api, sink=memory, settings=capture, metrics=CollectorMetrics(registry), clock=utc_now
+    )
+    ingester = Ingester(
+        source=memory, store=store, settings=IngestSettings(), metrics=IngestMetrics(registry), clock=utc_now
+    )
+    app = make_app(store, registry, lambda: checks(memory, collector, ingester))
+    return Parts(log=memory, collector=collector, ingester=ingester, server=make_server(app), socket=bound)
+
+
+def settle_memory() -> None:
+    """What start-up made stays: take it out of the collector's sight, and look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
+
+
+async def run(parts: Parts, stop: asyncio.Event, say: Say) -> None:
+    """Run until `stop` or until a part ends by itself; then end the others in order. Raises what a part failed with."""
+    capture_stop = asyncio.Event()
+    capture = asyncio.create_task(parts.collector.run(capture_stop), name="collector")
+    storing = asyncio.create_task(_storing(parts), name="ingester")
+    serving = asyncio.create_task(parts.server.serve(sockets=[parts.socket]), name="server")
+    telling = asyncio.create_task(_tell_when_ready(parts, say), name="ready")
+    asking = asyncio.create_task(stop.wait(), name="signal")
+    try:
+        await asyncio.wait({capture, storing, serving, asking}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiting in (telling, asking):
+            waiting.cancel()
+        capture_stop.set()
+        await _bounded(capture, STOP_COLLECTOR, "the collector")
+        await _bounded(asyncio.create_task(_close_log(parts.log)), STOP_INGEST, "storing what was read")
+        await _bounded(storing, STOP_SERVER, "the ingester")
+        parts.server.stop()
+        await _bounded(serving, STOP_SERVER, "the server")
+    _raise_first(capture, storing, serving)
+    say("stopped; start again with the same command to go on from here")
+
+
+async def _storing(parts: Parts) -> None:
+    """The ingester; when it ends by failing, whoever writes to the log is told instead of waiting for ever."""
+    try:
+        await parts.ingester.run()
+    except BaseException as error:
+        await parts.log.break_off(f"storing has ended: {error}")
+        raise
+
+
+async def _close_log(memory: MemoryLog) -> None:
+    try:
+        await memory.close()
+    except SinkError as error:
+        log.warning("%s", error)
+
+
+async def _bounded(task: "asyncio.Task[None]", seconds: float, what: str) -> None:
+    """Wait for a task that was told to end; past its time it is cancelled, and that is said."""
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        log.warning("%s did not end within %.0f s and was cut off", what, seconds)
+        task.cancel()
+        await asyncio.wait({task}, timeout=1.0)
+
+
+def _raise_first(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error

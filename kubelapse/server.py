@@ -1,0 +1,112 @@
+"""Serving the answers from this process: the socket, uvicorn without its own signal handling, and an orderly end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from kubelapse import __version__
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from starlette.applications import Starlette
+
+    from query.health import Health
+    from schema.store import Store
+
+log = logging.getLogger(__name__)
+
+# Seconds that open feeds get to end by themselves.
+GRACE = 1
+
+
+class PortInUse(Exception):
+    """Another process listens on this port."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound and listening socket; port 0 lets the system choose. Raises PortInUse."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        raise PortInUse(
+            f"cannot listen on {host}:{port} ({error.strerror}): end what listens there, or choose another with --port "
+            "(--port 0 takes any free one)"
+        ) from None
+    bound.setblocking(False)
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """The URL under which the socket is reached from this machine."""
+    host, port = bound.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that leaves signals to the composition, which has more to end than HTTP."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing is captured."""
+        yield
+
+    def stop(self) -> None:
+        """Take no new request, end open ones within the grace."""
+        self.should_exit = True
+
+
+def make_server(app: "Starlette") -> Server:
+    """A server for this application; logging is ours."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="auto"
+    )
+    return Server(config)
+
+
+def end_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> None:
+    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+
+    def received(number: signal.Signals) -> None:
+        if stop.is_set():
+            # What is not stored yet is read again from the last checkpoint at the next start.
+            sys.stderr.flush()
+            os._exit(128 + number)
+        say("stopping: what was read is being stored (once more to end at once)")
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received, number)
+
+
+def make_app(store: "Store", registry: "CollectorRegistry", health: "Health | None" = None) -> "Starlette":
+    """The query application on this store, with what only the composition can offer."""
+    from query.app import create_app
+    from query.health import healthy
+    from query.settings import QuerySettings
+
+    app: Starlette = create_app(
+        store=store, settings=QuerySettings(version=__version__), registry=registry, health=health or healthy
+    )
+    return app
+
+
+def offline_app(store: "Store") -> "Starlette":
+    """The query application on a store that nothing writes."""
+    from kubelapse.observe import new_registry
+
+    return make_app(store, new_registry())

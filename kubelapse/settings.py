@@ -1,0 +1,380 @@
+"""Every setting, once: flag, environment variable and key of `kubelapse.toml` are three spellings of one entry.
+
+Precedence: flag, then environment, then `kubelapse.toml`, then default. Values travel as text and are parsed once, so a
+bad one is refused with the place it came from. `docs/settings.md` is generated from `SETTINGS` (`markdown`).
+Only `kubelapse/` may read the environment; the stages take finished values.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from schema.objects import CLUSTER_NAME
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class SettingError(ValueError):
+    """A value that cannot be used; the message says where it stands and what is expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Generic[T_co]):
+    """One setting. `name` is its key in kubelapse.toml; `flag` is "" when it has none; `default` is parsed too."""
+
+    name: str
+    env: str
+    flag: str = ""
+    default: str = ""
+    help: str
+    parse: Callable[[str], T_co]
+    shown_default: str = ""
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogStyle:
+    """How log lines look: `console` or `json`, from this level up."""
+
+    form: str = "console"
+    level: str = "info"
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `1h30m`, `2d`, `500ms`."""
+    spans = _DURATION.findall(text)
+    if not spans or "".join(number + unit for number, unit in spans) != text:
+        raise ValueError("expected a duration such as 90s, 1h30m or 2d")
+    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in spans))
+
+
+def size(text: str) -> int:
+    """Bytes: `500`, `64KiB`, `2GiB` (1024), `2GB` (1000)."""
+    match = _BYTES.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("expected a size such as 500MB or 2GiB")
+    power = " kmgt".index(match[2].lower()) if match[2] else 0
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+def port(text: str) -> int:
+    """0 to 65535; 0 lets the system choose."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise ValueError("expected a port between 0 and 65535 (0 = any free one)")
+    return int(text)
+
+
+def flag(text: str) -> bool:
+    """1, true, yes, on — or 0, false, no, off, nothing."""
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("", "0", "false", "no", "off"):
+        return False
+    raise ValueError("expected true or false")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated words."""
+    return tuple(word for word in (part.strip() for part in text.split(",")) if word)
+
+
+def path(text: str) -> Path | None:
+    """A file or directory; ~ is the home directory; nothing = not set."""
+    return Path(text).expanduser() if text else None
+
+
+def cluster_name(text: str) -> str:
+    """A name that ids and URLs can carry; "" = take it from the context."""
+    if text and not CLUSTER_NAME.fullmatch(text):
+        raise ValueError("expected 1 to 100 of the characters A-Z a-z 0-9 . _ @ -")
+    return text
+
+
+def server_url(text: str) -> str:
+    """`http://host:port`; a bare `host:port` is taken as http."""
+    if not text:
+        return ""
+    url = text if "://" in text else f"http://{text}"
+    if not re.fullmatch(r"https?://[^/\s]+(/.*)?", url):
+        raise ValueError("expected a URL such as http://127.0.0.1:7117")
+    return url.rstrip("/")
+
+
+def store_url(text: str) -> str:
+    """`chdb:DIR` or `http(s)://user@host:port/database`; "" = under the data directory."""
+    if text and not re.match(r"(chdb:.|https?://.)", text):
+        raise ValueError("expected chdb:DIR or http(s)://user@host:port/database")
+    return text
+
+
+def log_style(text: str) -> LogStyle:
+    """`console`, `json`, a level, or both: `json,debug`."""
+    form, level = "console", "info"
+    for word in names(text.lower()):
+        if word in ("console", "json"):
+            form = word
+        elif word in _LEVELS:
+            level = word
+        else:
+            raise ValueError(f"expected console or json and one of {', '.join(_LEVELS)}")
+    return LogStyle(form, level)
+
+
+DATA: Setting[Path | None] = Setting(
+    name="data",
+    env="KUBELAPSE_DATA",
+    flag="--data",
+    parse=path,
+    shown_default="`$XDG_STATE_HOME/kubelapse`",
+    help="Data directory of the embedded store, checkpoints and redaction key. "
+    "As a flag of a reading command: open this store, which no process may hold.",
+)
+STORE: Setting[str] = Setting(
+    name="store",
+    env="KUBELAPSE_STORE",
+    flag="--store",
+    parse=store_url,
+    shown_default="`chdb:$KUBELAPSE_DATA/store`",
+    help="Where history is kept: `chdb:DIR` (embedded) or `http(s)://user@host:port/database` (ClickHouse).",
+)
+STORE_PASSWORD_FILE: Setting[Path | None] = Setting(
+    name="store_password_file",
+    env="KUBELAPSE_STORE_PASSWORD_FILE",
+    parse=path,
+    help="File with the password for a ClickHouse server.",
+)
+CLUSTER: Setting[str] = Setting(
+    name="cluster",
+    env="KUBELAPSE_CLUSTER",
+    flag="--cluster",
+    parse=cluster_name,
+    shown_default="the context's name",
+    help="Name of the cluster: what it is recorded as (`up`), or whose history is asked (reading commands).",
+)
+CLUSTER_UID: Setting[str] = Setting(
+    name="cluster_uid",
+    env="KUBELAPSE_CLUSTER_UID",
+    parse=str,
+    shown_default="uid of the `kube-system` namespace",
+    help="Identity of the cluster, for clones that share one.",
+)
+KUBECONFIG: Setting[str] = Setting(
+    name="kubeconfig",
+    env="KUBECONFIG",
+    flag="--kubeconfig",
+    parse=str,
+    shown_default="`~/.kube/config`, in a pod the service account",
+    help="Credentials of the cluster; several files as kubectl takes them. Never written.",
+)
+CONTEXT: Setting[str] = Setting(
+    name="context",
+    env="KUBELAPSE_CONTEXT",
+    flag="--context",
+    parse=str,
+    shown_default="the current context",
+    help="Which context of the kubeconfig.",
+)
+NAMESPACES: Setting[tuple[str, ...]] = Setting(
+    name="namespaces",
+    env="KUBELAPSE_NAMESPACES",
+    flag="--namespace",
+    parse=names,
+    repeatable=True,
+    help="Capture namespaced kinds in these namespaces only; cluster-wide kinds stay as they are.",
+)
+HOST: Setting[str] = Setting(
+    name="host", env="KUBELAPSE_HOST", flag="--host", default="127.0.0.1", parse=str, help="Address to listen on."
+)
+PORT: Setting[int] = Setting(
+    name="port", env="KUBELAPSE_PORT", flag="--port", default="7117", parse=port, help="Port to listen on; 0 = any."
+)
+SERVER: Setting[str] = Setting(
+    name="server",
+    env="KUBELAPSE_SERVER",
+    flag="--server",
+    parse=server_url,
+    shown_default="the one running on the data directory, else `http://127.0.0.1:7117`",
+    help="Which server reading commands ask.",
+)
+NO_BROWSER: Setting[bool] = Setting(
+    name="no_browser", env="KUBELAPSE_NO_BROWSER", flag="--no-browser", parse=flag, help="Do not open a browser."
+)
+KINDS: Setting[tuple[str, ...]] = Setting(
+    name="kinds",
+    env="KUBELAPSE_KINDS",
+    flag="--kinds",
+    parse=names,
+    repeatable=True,
+    shown_default="everything that can be watched, less what is off by default",
+    help="Capture only these kinds: `resource.group` patterns such as `deployments.apps,*.example.org`.",
+)
+INCLUDE: Setting[tuple[str, ...]] = Setting(
+    name="include",
+    env="KUBELAPSE_INCLUDE",
+    flag="--include",
+    parse=names,
+    repeatable=True,
+    help="Capture these kinds too: what is off by default, such as `leases.coordination.k8s.io`.",
+)
+EXCLUDE: Setting[tuple[str, ...]] = Setting(
+    name="exclude",
+    env="KUBELAPSE_EXCLUDE",
+    flag="--exclude",
+    parse=names,
+    repeatable=True,
+    help="Do not capture these kinds; `coverage` shows them as excluded.",
+)
+REDACTION_KEY_FILE: Setting[Path | None] = Setting(
+    name="redaction_key_file",
+    env="KUBELAPSE_REDACTION_KEY_FILE",
+    parse=path,
+    shown_default="made 0600 in the data directory",
+    help="Key of the markers that stand for Secret values, shared by all collectors of a store.",
+)
+LOG: Setting[LogStyle] = Setting(
+    name="log",
+    env="KUBELAPSE_LOG",
+    flag="--log",
+    default="console",
+    parse=log_style,
+    help="`console` or `json`, with a level if you like: `json,debug`.",
+)
+CACHE: Setting[Path | None] = Setting(
+    name="cache",
+    env="KUBELAPSE_CACHE",
+    parse=path,
+    shown_default="`$XDG_CACHE_HOME/kubelapse`",
+    help="Where tests keep the control plane they build.",
+)
+
+SETTINGS: tuple[Setting[object], ...] = (
+    DATA,
+    STORE,
+    STORE_PASSWORD_FILE,
+    CLUSTER,
+    CLUSTER_UID,
+    KUBECONFIG,
+    CONTEXT,
+    NAMESPACES,
+    HOST,
+    PORT,
+    SERVER,
+    NO_BROWSER,
+    KINDS,
+    INCLUDE,
+    EXCLUDE,
+    REDACTION_KEY_FILE,
+    LOG,
+    CACHE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The three places a value can come from, read in order. Flags are by setting name; None = not given."""
+
+    flags: Mapping[str, str | None]
+    environ: Mapping[str, str]
+    file: Mapping[str, str]
+    file_name: str = "kubelapse.toml"
+
+    def __getitem__(self, setting: Setting[T_co]) -> T_co:
+        """The parsed value; raises SettingError."""
+        text, place = self._found(setting)
+        try:
+            return setting.parse(text)
+        except ValueError as error:
+            raise SettingError(f"{place}: {error}, not {text!r}") from None
+
+    def given(self, setting: Setting[object]) -> bool:
+        """True when any place sets it."""
+        return bool(self._found(setting)[1])
+
+    def _found(self, setting: Setting[object]) -> tuple[str, str]:
+        flagged = self.flags.get(setting.name)
+        if flagged is not None:
+            return flagged, setting.flag or setting.name
+        if self.environ.get(setting.env):
+            return self.environ[setting.env], setting.env
+        if setting.name in self.file:
+            return self.file[setting.name], f"{setting.name} in {self.file_name}"
+        return setting.default, ""
+
+    @property
+    def data(self) -> Path:
+        """The data directory, absolute."""
+        chosen = self[DATA]
+        return (chosen or state_home(self.environ) / "kubelapse").absolute()
+
+    @property
+    def store(self) -> str:
+        """The store's URL: `chdb:DIR` with an absolute directory, or a ClickHouse URL."""
+        chosen = self[STORE]
+        if chosen.startswith("chdb:"):
+            return f"chdb:{Path(chosen.removeprefix('chdb:')).expanduser().absolute()}"
+        return chosen or f"chdb:{self.data / 'store'}"
+
+
+def state_home(environ: Mapping[str, str]) -> Path:
+    """`$XDG_STATE_HOME`, by default ~/.local/state (XDG Base Directory Specification)."""
+    return Path(environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".local/state")
+
+
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Settings with `kubelapse.toml` of this directory, else of `$XDG_CONFIG_HOME/kubelapse/`."""
+    config_home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".config")
+    for candidate in (Path("kubelapse.toml"), config_home / "kubelapse" / "kubelapse.toml"):
+        if candidate.is_file():
+            return Settings(flags, environ, read_file(candidate), str(candidate))
+    return Settings(flags, environ, {})
+
+
+def read_file(file: Path) -> dict[str, str]:
+    """The keys of a kubelapse.toml as text; an unknown key is refused, a typing error must not pass in silence."""
+    try:
+        document = tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"{file}: {error}") from None
+    known = {setting.name for setting in SETTINGS}
+    for key in document:
+        if key not in known:
+            raise SettingError(f"{file}: unknown setting {key!r}; known are {', '.join(sorted(known))}")
+    return {key: _as_text(value) for key, value in document.items()}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def markdown(settings: Sequence[Setting[object]] = SETTINGS) -> str:
+    """The whole of docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `kubelapse/settings.py`; do not edit. A flag wins over the environment, the environment over",
+        "`kubelapse.toml` (in the current directory, else in `$XDG_CONFIG_HOME/kubelapse/`), that over the default.",
+        "",
+        "| variable | flag | `kubelapse.toml` | default | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_row(setting) for setting in settings]
+    return "\n".join(lines) + "\n"
+
+
+def _row(setting: Setting[object]) -> str:
+    flag_cell = f"`{setting.flag}`" + (" (repeatable)" if setting.repeatable else "") if setting.flag else ""
+    default = setting.shown_default or (f"`{setting.default}`" if setting.default else "")
+    return f"| `{setting.env}` | {flag_cell} | `{setting.name}` | {default} | {setting.help} |"

@@ -1,0 +1,104 @@
+"""Which store the settings mean, and its opening: embedded in the data directory, or a ClickHouse server."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubelapse.settings import STORE_PASSWORD_FILE, SettingError, Settings
+from schema.store import StoreError, StoreFull, StoreReadOnly
+
+if TYPE_CHECKING:
+    from schema.store import Store
+
+# Below this the engine cannot even start its logs; better a sentence now than a broken file later.
+LEAST_FREE = 64 * 2**20
+
+
+class NoStore(StoreError):
+    """There is no store in the directory that was named."""
+
+
+def data_dir(settings: Settings) -> Path:
+    """The data directory, made for its owner only; raises StoreReadOnly and StoreFull with what to do."""
+    data = settings.data
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = data / f".probe-{os.getpid()}"
+        probe.write_bytes(b"probe")
+        probe.unlink()
+        free = os.statvfs(data)
+    except OSError as error:
+        raise _unusable(data, error) from None
+    if free.f_bavail * free.f_frsize < LEAST_FREE:
+        raise StoreFull(
+            f"less than {LEAST_FREE // 2**20} MiB are free in {data}: free some, or name another with --data"
+        )
+    return data
+
+
+def _unusable(data: Path, error: OSError) -> StoreError:
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(f"no space is left for {data}: free some, or name another directory with --data")
+    return StoreReadOnly(f"cannot write to the data directory {data} ({error.strerror}): name another with --data")
+
+
+def open_store(settings: Settings) -> "Store":
+    """The store, made or brought up to date where needed. Raises StoreError."""
+    from schema.migrate import migrate
+
+    store = _open(settings)
+    try:
+        migrate(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def open_existing(settings: Settings) -> "Store":
+    """A store that is already there, for reading; raises NoStore and StoreOutdated."""
+    from schema.migrate import check
+
+    url = settings.store
+    if url.startswith("chdb:") and not (Path(url.removeprefix("chdb:")) / "engine").exists():
+        raise NoStore(
+            f"there is no store in {settings.data}: record one with kubelapse up, or name another with --data"
+        )
+    store = _open(settings)
+    try:
+        check(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _open(settings: Settings) -> "Store":
+    url = settings.store
+    if url.startswith("chdb:"):
+        from schema.chdb import ChdbStore
+
+        return ChdbStore.open(Path(url.removeprefix("chdb:")))
+    from schema.clickhouse import ClickHouseStore
+
+    return ClickHouseStore.open(url, _password(settings))
+
+
+def _password(settings: Settings) -> str | None:
+    file = settings[STORE_PASSWORD_FILE]
+    if file is None:
+        return None
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise SettingError(f"{STORE_PASSWORD_FILE.env}: cannot read {file}: {error.strerror}") from None
+
+
+def leave_url(store: "Store", url: str) -> None:
+    """Tell reading commands where this store is served, beside its lock."""
+    from schema.chdb import ChdbStore
+
+    if isinstance(store, ChdbStore):
+        store.annotate({"url": url})
