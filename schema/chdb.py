@@ -1,7 +1,7 @@
 """The embedded store: ClickHouse in this process (chDB), on a directory that one process holds at a time.
 
     DIR/lock         who holds it (schema.lockfile)
-    DIR/config.xml   the engine's settings, written at each start (without a file it would read one of the working directory)
+    DIR/config.xml   the engine's settings, written at each start (else it would look in the working directory)
     DIR/users.xml    defaults of every query
     DIR/engine/      ClickHouse's own files, temporary ones included
 
@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import cast
 from xml.sax.saxutils import escape
 
 import chdb
@@ -40,7 +41,7 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLimits:
-    """What the engine may use. `memory` and `query_memory` in bytes; `memory` counts the whole process, Python included."""
+    """What the engine may use. Memory in bytes; `memory` counts the whole process, Python included."""
 
     memory: int = 3 * _GIB
     query_memory: int = _GIB
@@ -49,7 +50,7 @@ class EngineLimits:
 
 
 class _Handle:
-    """One caller's way into the engine: a clickhouse-connect client, and a connection for Arrow once that is asked for."""
+    """One caller's way into the engine: a clickhouse-connect client, and a connection for Arrow when asked for."""
 
     def __init__(self, engine: str, config: str, database: str) -> None:
         self._dsn = f"{engine}?config-file={config}"
@@ -139,8 +140,7 @@ class ChdbStore:
     def rows(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """All rows of a small answer. Times come as aware UTC datetimes, String as str."""
         with self._pool.lend() as handle, _engine_errors():
-            answer: Sequence[Row] = handle.client.query(sql, parameters=given(sql, params)).result_rows
-            return answer
+            return cast(Sequence[Row], handle.client.query(sql, parameters=given(sql, params)).result_rows)
 
     def arrow(self, sql: str, params: Params | None = None) -> pa.Table:
         """All rows of a large answer as one Arrow table."""
@@ -152,10 +152,13 @@ class ChdbStore:
     def stream(self, sql: str, params: Params | None = None) -> Iterator[pa.RecordBatch]:
         """Rows of an unbounded answer, block by block; close the iterator to stop the query."""
         bound, values = _bind(sql, params)
-        with self._pool.lend() as handle, _engine_errors():
-            with closing(handle.wire.send_query(bound, "Arrow", params=values)) as chunks:
-                for chunk in chunks:  # every chunk is an Arrow file of its own
-                    yield from pa.ipc.open_file(chunk.bytes()).read_all().to_batches()
+        with (
+            self._pool.lend() as handle,
+            _engine_errors(),
+            closing(handle.wire.send_query(bound, "Arrow", params=values)) as chunks,
+        ):
+            for chunk in chunks:  # every chunk is an Arrow file of its own
+                yield from pa.ipc.open_file(chunk.bytes()).read_all().to_batches()
 
     def command(self, sql: str, params: Params | None = None) -> None:
         """A statement without an answer (DDL, OPTIMIZE)."""
@@ -184,9 +187,7 @@ def _file_failure(path: Path, error: OSError) -> StoreError:
     if error.errno == errno.ENOSPC:
         return StoreFull(f"No space left for the store in {path}: free some, or choose another place with --data.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreReadOnly(
-            f"The store in {path} cannot be written to: check its owner, or choose another with --data."
-        )
+        return StoreReadOnly(f"The store in {path} cannot be written to: check its owner, or choose another.")
     return StoreError(f"The store in {path} cannot be opened: {error.strerror or error}.")
 
 

@@ -8,23 +8,22 @@ from schema.store import Params, QueryFailed, StoreError, StoreFull, StoreReadOn
 _FULL = {243}  # NOT_ENOUGH_SPACE
 _READ_ONLY = {164, 242}  # READONLY, TABLE_IS_READ_ONLY
 _REFUSED = {192, 193, 194, 516}  # UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
-_BUSY = {
-    202,
-    209,
-    210,
-    279,
-}  # TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT, NETWORK_ERROR, ALL_CONNECTION_TRIES_FAILED
+_BUSY = {202, 209, 210}  # TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT, NETWORK_ERROR
 
 _MOST = 300  # characters of a server's text; it may quote whole statements
 _CODE = re.compile(r"\bCode: (\d+)")
-_VERSION = re.compile(r"\s*\(version [^)]*\)+\s*$")
+# The engine's own sentence, without what a client puts before it and the version and URL after it.
+_SENTENCE = re.compile(
+    r"Code: \d+\. (?:DB::Exception: )?(.*?)\s*(?:\(version [^)]*\)+)?\s*(?:\(for url [^)]*\))?\s*$", re.DOTALL
+)
 
 
 def failure(error: BaseException, *, code: int | None = None) -> StoreError:
     """The StoreError that says what `error` means; raise it `from` the error."""
-    text = _VERSION.sub("", str(error).strip())
+    text = str(error)
     number = code or _code(text)
-    said = shorten(text)
+    sentence = _SENTENCE.search(text)
+    said = shorten(sentence[1] if sentence else text)
     if number in _FULL or "No space left on device" in text or "errno: 28" in text:
         return StoreFull(f"The store has no space left: free some, or keep less history. {said}")
     if number in _READ_ONLY or "Read-only file system" in text or "errno: 30" in text:

@@ -1,7 +1,7 @@
 """Who holds an embedded store: a lock file with a note.
 
-The engine takes a lock of its own but explains a refusal only on stderr. This one is taken first, gives a clear error, and
-carries a JSON note of its holder (pid, later the URL it serves), so that other commands find a running `up`.
+The engine takes a lock of its own but explains a refusal only on stderr. This one is taken first, gives a clear error,
+and carries a JSON note of its holder (pid, later the URL it serves), so that other commands find a running `up`.
 The kernel releases the lock with the process, also after kill -9; a note counts only while the lock is held.
 """
 
@@ -23,7 +23,7 @@ class LockFile:
     """An exclusive lock on a file, for the life of this object or until release()."""
 
     def __init__(self, path: Path) -> None:
-        """Raises StoreInUse when another process (or another store in this one) holds it, OSError as the system does."""
+        """Raises StoreInUse when another process (or store of this one) holds it, OSError as the system does."""
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not self._locked():

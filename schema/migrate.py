@@ -4,8 +4,8 @@ DDL in ClickHouse is not transactional, so every statement is written to be repe
 gets a row before and after each file: a file that was begun and not finished is simply applied again. A file that was
 applied must never change; what is wrong in it is put right by a later number.
 
-The files name engines and clusters by placeholders (`{replacing}`, `{on_cluster}`), filled in from a `Topology`: the same
-tables stand on one node and, replicated, on many.
+The files name engines and clusters by placeholders (`{replacing}`, `{on_cluster}`), filled in from a `Topology`: the
+same tables stand on one node and, replicated, on many.
 """
 
 import hashlib

@@ -39,7 +39,7 @@ class Pool(Generic[Client]):
             self._give_back(client)
 
     def close(self, *, patience: float) -> None:
-        """Close every client: idle ones now, lent ones when they come back; waits up to `patience` seconds for those."""
+        """Close idle clients now and lent ones when they come back; waits up to `patience` seconds for those."""
         with self._changed:
             already, self._closed = self._closed, True
             idle, self._idle = self._idle, []

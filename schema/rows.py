@@ -1,8 +1,8 @@
 """Events as rows of the store and back. The one place that knows how the columns of `events` come from an event.
 
-Columnar from the start: one list per column, explicit Arrow types, nothing per event that can be per batch. State, patch
-and managedFields are bytes that are copied and never parsed. What an event does not have is '' in the store (`managers`,
-`object`, `managed`, `gap`) or NULL (times). Control records: `schema.rows_control`.
+Columnar from the start: one list per column, explicit Arrow types, nothing per event that can be per batch. State,
+patch and managedFields are bytes that are copied and never parsed. What an event does not have is '' in the store
+(`managers`, `object`, `managed`, `gap`) or NULL (times). Control records: `schema.rows_control`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

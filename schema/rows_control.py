@@ -70,7 +70,7 @@ _DEAD_LETTERS: Final = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A message that could not be stored. With `keep` False only its length and hash are stored: it may hold a secret."""
+    """A message that could not be stored. Without `keep` only its length and hash are: it may hold a secret."""
 
     log_id: str
     partition: int

@@ -1,7 +1,8 @@
 """The store door: one small Protocol, two adapters (`schema.chdb` in process, `schema.clickhouse` over HTTP).
 
-Every call blocks; async callers run it in a thread. A Store may be used from several threads at once: each adapter keeps
-one client per thread. SQL uses ClickHouse's server-side parameters (`{name:Type}`), never string formatting of values.
+Every call blocks; async callers run it in a thread. A Store may be used from several threads at once: each
+adapter lends a client to each call. SQL uses ClickHouse's server-side parameters (`{name:Type}`), never string
+formatting of values.
 
 StoreError
 ├── StoreInUse        another process holds the embedded store
