@@ -2,8 +2,8 @@
 
 The engine is the real one, the protocol is as much of ClickHouse's HTTP interface as clickhouse-connect uses: queries
 and inserts, server-side parameters, settings, errors with their codes. So the HTTP adapter is tested for real, and
-several processes share one store. What it lacks: users, roles, sessions, replication, streaming, compression. A stand-in
-for tests, never a way to run.
+several processes share one store. What it lacks: users, roles, sessions, replication, streaming, compression.
+A stand-in for tests, never a way to run.
 
 It listens on a free port of the loopback interface and prints the port on its first line.
 """
@@ -19,7 +19,7 @@ from aiohttp import web
 
 # Parameters of the HTTP interface itself; every other one is a setting of the query.
 TRANSPORT = frozenset(
-    [
+    {
         "buffer_size",
         "cancel_http_readonly_queries_on_client_close",
         "client_protocol_version",
@@ -39,7 +39,7 @@ TRANSPORT = frozenset(
         "session_timeout",
         "user",
         "wait_end_of_query",
-    ]
+    }
 )
 
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -220,7 +221,8 @@ def test_objects_know_their_first_and_their_newest_version(store: Store) -> None
 
 def test_history_says_null_where_nothing_is_known(store: Store) -> None:
     migrate(store)
-    store.insert("events", event_rows([event(1, object=b"", hash="0" * 32)]), token="a")
     known = event(1)
+    bare = msgspec.structs.replace(known, object=None, hash="0" * 32)
+    store.insert("events", event_rows([bare]), token="a")
     [row] = store.rows("SELECT id, hash, object, managed, gap, claimed_at FROM history")
     assert row == (known.id, "0" * 32, None, None, None, None)
