@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 
+SLICE = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
@@ -259,8 +261,19 @@ def _by_day(deliveries: Iterable[Delivery]) -> dict[date, list[Delivery]]:
 
 
 def _event_rows(deliveries: Sequence[Delivery]) -> pa.Table:
-    return event_rows([one.record for one in deliveries if isinstance(one.record, Event)])
+    return _in_slices(event_rows, [one.record for one in deliveries if isinstance(one.record, Event)])
 
 
 def _kube_event_rows(deliveries: Sequence[Delivery]) -> pa.Table:
-    return kube_event_rows([one.record for one in deliveries if isinstance(one.record, KubeEvent)])
+    return _in_slices(kube_event_rows, [one.record for one in deliveries if isinstance(one.record, KubeEvent)])
+
+
+def _in_slices(rows: Callable[[Sequence[T]], pa.Table], records: Sequence[T]) -> pa.Table:
+    """Arrow holds the interpreter's lock while it makes a column: short columns let the event loop read its sockets.
+
+    One block at the end all the same; joining them does not hold the lock.
+    """
+    if len(records) <= SLICE:
+        return rows(records)
+    parts = [rows(records[begin : begin + SLICE]) for begin in range(0, len(records), SLICE)]
+    return pa.concat_tables(parts).combine_chunks()

@@ -92,7 +92,7 @@ WHERE {YOUNG} AND (resource, `group`, uid, epoch, rv_order, op) NOT IN (
 """
 
 MEND_OBJECTS = f"""
-INSERT INTO objects (cluster, resource, `group`, namespace, name, uid, cluster_uid, first, last)
+INSERT INTO objects (cluster, resource, `group`, namespace, name, uid, cluster_uid, oldest, newest)
 SELECT cluster, resource, `group`, namespace, name, uid, anyLast(toString(events.cluster_uid)),
        min((epoch, seq, ts, ts_error, toString(origin))),
        max((epoch, seq, ts, ts_error, toString(origin), toString(op), rv, rv_order, toString(version), toString(kind)))
