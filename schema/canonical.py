@@ -5,8 +5,9 @@ Canonical = JSON with sorted keys, no spaces, UTF-8, written by orjson from the 
 so have `0.0` and `-0.0`, `null` and an absent member. Numbers are what orjson reads: integers within [-2^63, 2^64),
 every other number a double.
 
-What cannot be written the same way again is refused by name instead of being altered: more than 254 levels (orjson
-reads 1,024 but writes 254), lone surrogates, integers beyond 64 bits, NaN and infinities (orjson writes `null`).
+What cannot be written the same way again is refused by name instead of being altered: more than 240 levels (orjson
+reads 1,024 but writes 254, and patches and answers put some around a value), lone surrogates, integers beyond 64 bits,
+NaN and infinities (orjson writes `null`).
 """
 
 import hashlib
@@ -15,8 +16,13 @@ from typing import Final, TypeAlias
 
 import orjson
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
+
+MAX_DEPTH: Final = 240
+"""Levels of an object that are kept."""
+
+_ROOM: Final = 254 - MAX_DEPTH  # levels that may be put around an object before orjson refuses to write it
 
 
 class Absent:
@@ -32,8 +38,11 @@ class Unserialisable(ValueError):
 
 def canonical(obj: Json) -> bytes:
     """Bytes of the canonical form; raises `Unserialisable`. The envelope is the caller's to take off first."""
+    wrapped = obj
+    for _ in range(_ROOM):
+        wrapped = [wrapped]
     try:
-        data = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+        data = orjson.dumps(wrapped, option=orjson.OPT_SORT_KEYS)[_ROOM:-_ROOM]
     except orjson.JSONEncodeError as error:
         raise Unserialisable(f"the object cannot be written as JSON: {_reason(error)}") from None
     # orjson writes `null` for NaN and infinities without a word; only then is it worth looking at every number.
@@ -93,7 +102,7 @@ def _reason(error: Exception) -> str:
     """orjson's own words where they are known to quote nothing."""
     text = str(error)
     if "Recursion" in text:
-        return "it is nested more than 254 levels deep"
+        return f"it is nested more than {MAX_DEPTH} levels deep"
     if "surrogates" in text:
         return "a string holds half of a surrogate pair"
     if "64-bit" in text:

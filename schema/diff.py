@@ -2,7 +2,7 @@
 
 One strict walk over both documents: types are compared before values (`1`, `1.0`, `true` differ, `-0.0` differs from
 `0.0`, `null` from absent), and places are spelled out only where something changed. Both documents must be JSON values
-that passed `schema.canonical` (at most 254 levels deep).
+that passed `schema.canonical`.
 
 Lists, in this order of preference:
 - keyed (the callback names the fields, which identify every item): removes, adds, edits inside the surviving items;
@@ -53,7 +53,10 @@ class Edit(msgspec.Struct, frozen=True):
 def diff(old: Json, new: Json, keys: ListKeys) -> list[Edit]:
     """Edits that lead from `old` to `new`, in order of application; none when they are strictly equal."""
     walk = _Walk(keys)
-    walk.pair(old, new, None)
+    try:
+        walk.pair(old, new, None)
+    except RecursionError:  # hundreds of lists inside one another, seen from deep in the program
+        return [Edit("replace", "", (), old, new)]
     return walk.edits
 
 

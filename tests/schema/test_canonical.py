@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 
-from schema.canonical import Json, JsonObject, Unserialisable, canonical, digest, same, strip_envelope
+from schema.canonical import MAX_DEPTH, Json, JsonObject, Unserialisable, canonical, digest, same, strip_envelope
 from tests.fakes.documents import documents, versions
 
 
@@ -47,7 +47,7 @@ def test_same_also_compares_what_has_no_canonical_form() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (nested(255), "254 levels"),
+        (nested(MAX_DEPTH + 1), "240 levels"),
         ("\ud83d", "surrogate"),
         ({"\ud83d": 1}, "surrogate"),
         (2**64, "64 bits"),
@@ -68,8 +68,13 @@ def test_the_refusal_quotes_no_value() -> None:
     assert str(2**70) not in str(refusal.value)
 
 
-def test_254_levels_and_the_widest_integers_are_kept() -> None:
-    assert canonical(nested(254)).startswith(b"[[[")
+def test_what_is_just_kept_can_still_be_put_into_a_patch_and_an_answer() -> None:
+    deep = nested(MAX_DEPTH)
+    assert canonical(deep) == b"[" * MAX_DEPTH + b"1" + b"]" * MAX_DEPTH
+    assert orjson.dumps({"items": [{"patch": [{"op": "add", "path": "", "value": deep}]}]})
+
+
+def test_the_widest_integers_are_kept() -> None:
     assert canonical([2**64 - 1, -(2**63)]) == b"[18446744073709551615,-9223372036854775808]"
 
 

@@ -1,5 +1,8 @@
 """A difference is found whenever there is one, and told as a person would tell it."""
 
+import inspect
+import sys
+
 import pytest
 from hypothesis import given
 
@@ -180,3 +183,21 @@ def test_a_flood_in_a_list_is_one_edit(width: int) -> None:
     assert told(keyed, {"x": []}) == ["replace x"]
     assert told({"x": [[1]] * width}, {"x": [[2]]}) == ["replace x"]
     assert told({"x": [[1]] * width}, {"x": [[2]] * width}) == ["replace x"]
+
+
+def deep(levels: int, leaf: Json) -> Json:
+    for _ in range(levels):
+        leaf = [leaf]
+    return leaf
+
+
+def test_the_deepest_document_is_compared_to_its_last_level() -> None:
+    assert {edit.pointer for edit in diff(deep(240, 1), deep(240, 2), by())} == {"/0" * 240}
+
+
+def test_when_the_stack_does_not_suffice_the_document_is_one_edit() -> None:
+    def called_from(frames: int) -> list[str]:
+        return called_from(frames - 1) if frames else told(deep(240, 1), deep(240, 2))
+
+    room = sys.getrecursionlimit() - len(inspect.stack())
+    assert called_from(room - 300) == ["replace "]
