@@ -38,7 +38,7 @@ Params = dict[str, object]
 
 # Watches are read side by side and clocks are not exact: what is older than the checkpoint may be told again.
 MARGIN: Final = timedelta(minutes=10)
-LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
+NEVER: Final = datetime(2200, 1, 1, tzinfo=UTC)
 NO_RV: Final = 2**64 - 1
 FOLD_AT_ONCE: Final = 50
 
@@ -184,11 +184,14 @@ class Restorer:
         return {"cluster": cluster, "resource": resource, "group": group, "cluster_uid": self._known.cluster_uid}
 
     def _near(self, kind: str) -> Params:
-        """From where on ended lives may be told of again: by time, or by resourceVersion where that is a number."""
+        """From where on ended lives may be told of again: by time, or by resourceVersion where that is a number.
+
+        Without a resume point a fresh list is compared, and no list tells of ended lives.
+        """
         mine = [position for scope, position in self._known.positions.items() if scope.kind == kind]
         numbers = [int(position.rv) if position.rv.isdigit() else NO_RV for position in mine]
-        since = min(position.at for position in mine) - MARGIN if mine else LONG_AGO
-        return {"since": since, "rv": min(numbers, default=0)}
+        since = min(position.at for position in mine) - MARGIN if mine else NEVER
+        return {"since": since, "rv": min(numbers, default=NO_RV)}
 
     def _fold(self, lives: Params, bare: list[Remembered]) -> dict[str, bytes]:
         """States of these lives by uid, folded from their newest row with a state; only those whose hash fits."""

@@ -129,6 +129,14 @@ async def test_a_delete_that_the_watch_will_tell_again_is_known_however_it_is_da
     assert memory["a"].deleted
 
 
+async def test_without_a_resume_point_ended_lives_are_left_where_they_are(
+    store: ChdbStore, checkpoint: Checkpoint, cluster: str
+) -> None:
+    await ingest(store, [event(1, uid="a", op="delete", cluster=cluster), event(2, uid="b", cluster=cluster)], cluster)
+    _, memory = await remember(store, checkpoint)
+    assert set(memory) == {"b"}
+
+
 def chain(cluster: str, length: int) -> list[Event]:
     """A large object: state on the first row only, then patches."""
     states = [canonical({"metadata": {"name": "big"}, "n": n}) for n in range(length)]
