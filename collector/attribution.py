@@ -252,7 +252,11 @@ def _step(node: JsonObject, token: Token) -> Json:
         return node.get("f:" + token.name)
     if isinstance(token, Key):
         return _keyed_step(node, token)
-    return node.get(f"i:{token.position}") if isinstance(token, Index) else node.get("v:" + orjson.dumps(token.value).decode())
+    return (
+        node.get(f"i:{token.position}")
+        if isinstance(token, Index)
+        else node.get("v:" + orjson.dumps(token.value).decode())
+    )
 
 
 def _keyed_step(node: JsonObject, token: Key) -> Json:

@@ -32,10 +32,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dated:
-    """The estimate; the true time is within `error` seconds of it."""
+    """The estimate; the true time is within `error` seconds of it, and not before `earliest`."""
 
     ts: datetime
     error: float
+    earliest: datetime
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def date(sightings: Sequence[Sighting], *, after: datetime | None = None) -> lis
     for span in spans:
         last = max((span.lo + span.hi) // 2, last + 1)
         error = max(abs(last - span.lo), abs(span.hi - last))
-        dated.append(Dated(ts=from_micros(last), error=-(-error // 1000) / 1000))
+        dated.append(Dated(ts=from_micros(last), error=-(-error // 1000) / 1000, earliest=from_micros(span.lo)))
     return dated
 
 

@@ -128,7 +128,9 @@ class Memory:
         Plain content, so frames carry no dictionary id, and those written before are read with it as well.
         """
         entries = list(self._entries.values())
-        samples = [self._decompressor.decompress(entry.packed) for entry in entries[:: max(1, len(entries) // _SAMPLES)]]
+        samples = [
+            self._decompressor.decompress(entry.packed) for entry in entries[:: max(1, len(entries) // _SAMPLES)]
+        ]
         content = b"".join(samples)[-_DICTIONARY_BYTES:]
         dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         dictionary.precompute_compress(level=_LEVEL)

@@ -22,11 +22,13 @@ _FINGERPRINT_FROM: Final = 256
 """Sections smaller than this are parsed faster than hashed."""
 
 
-class Unreadable(Exception):
+class Unreadable(ValueError):
     """This object cannot be understood. The message never quotes it."""
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
+class Header(msgspec.Struct, frozen=True, rename="camel"):
+    """An object's identity."""
+
     uid: str = ""
     resource_version: str = ""
     namespace: str = ""
@@ -34,20 +36,17 @@ class _Metadata(msgspec.Struct, rename="camel"):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
 
-
-class Header(msgspec.Struct):
-    """An object's identity, parsed past everything else."""
-
-    metadata: _Metadata
-
     @property
-    def uid(self) -> str:
+    def life(self) -> str:
         """The object's uid, or one made of what identifies it where the API gives none (marked by `~`)."""
-        metadata = self.metadata
-        if metadata.uid:
-            return metadata.uid
-        text = f"{metadata.namespace}/{metadata.name}/{metadata.creation_timestamp or ''}"
+        if self.uid:
+            return self.uid
+        text = f"{self.namespace}/{self.name}/{self.creation_timestamp or ''}"
         return "~" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class _Headed(msgspec.Struct):
+    metadata: Header
 
 
 class Composed(msgspec.Struct, frozen=True):
@@ -60,46 +59,43 @@ class Composed(msgspec.Struct, frozen=True):
 
 
 class Observation:
-    """An object as served, cut into sections."""
+    """An object as served, cut into sections: metadata parsed, the others raw."""
 
-    __slots__ = ("_kind", "_redactor", "header", "managed", "parsed", "raw")
+    __slots__ = ("_raw", "header", "managed", "metadata")
 
-    def __init__(self, raw: Raw | bytes, kind: Kind, redactor: Redactor) -> None:
-        """Raises `Unreadable` when it is no JSON object with metadata."""
-        self._kind = kind
-        self._redactor = redactor
+    def __init__(self, members: dict[str, Raw]) -> None:
+        """`members` as `cut` gives them. Raises `Unreadable` when there is no metadata to read."""
+        self._raw = dict(members)
         try:
-            self.header = read_header(raw)
-            self.raw = _members(raw)
-            metadata = _members(self.raw.pop("metadata"))
-        except (msgspec.MsgspecError, KeyError, ValueError):
-            raise Unreadable("it is no JSON object with metadata") from None
-        metadata.pop("resourceVersion", None)
-        self.managed: Raw | None = metadata.pop("managedFields", None)
-        self.parsed: JsonObject | None = None
-        self._parse(metadata)
+            metadata = cut(self._raw.pop("metadata"))
+            rv = metadata.pop("resourceVersion", _EMPTY)
+            self.managed: Raw | None = metadata.pop("managedFields", None)
+            self.metadata: JsonObject = {name: _value(raw) for name, raw in metadata.items()}
+            self.header = _header_of(self.metadata, _value(rv))
+        except (KeyError, ValueError):
+            raise Unreadable("its metadata cannot be read") from None
 
-    def compose(self, before: Version | None) -> Composed:
-        """The canonical state, and what differs from the one before. Raises `Unreadable`."""
+    def compose(self, before: Version | None, kind: Kind, redactor: Redactor) -> Composed:
+        """The canonical, redacted state, and what differs from the one before. Raises `Unreadable`."""
         try:
-            return _Composer(before).compose(self.raw, self.parsed or {})
+            raw = dict(self._raw)
+            return _Composer(before).compose(raw, self._parse(raw, kind, redactor))
         except (ValueError, RecursionError):
             raise Unreadable("it has no canonical form") from None
 
-    def _parse(self, metadata: dict[str, Raw]) -> None:
-        """Parse what must be looked at: metadata, what a list leaves out, and Secrets as a whole. Redacts."""
-        try:
-            parsed: JsonObject = {"metadata": {name: _value(raw) for name, raw in metadata.items()}}
-            for name, text in (("apiVersion", self._kind.api_version), ("kind", self._kind.kind)):
-                raw = self.raw.pop(name, None)
-                parsed[name] = text if raw is None else _value(raw)
-            if self._redactor.applies(self._kind):
-                parsed |= {name: _value(raw) for name, raw in self.raw.items()}
-                self.raw = {}
-            self._redactor.redact(self._kind, parsed)
-        except (ValueError, TypeError, RecursionError):
-            raise Unreadable("a part of it cannot be parsed") from None
-        self.parsed = parsed
+    def _parse(self, raw: dict[str, Raw], kind: Kind, redactor: Redactor) -> JsonObject:
+        """What must be looked at in any case, taken out of `raw`: what lists leave out, and Secrets as a whole. Redacted."""
+        annotations = self.metadata.get("annotations")
+        own = {"annotations": dict(annotations)} if isinstance(annotations, dict) else {}  # redaction writes in there
+        parsed: JsonObject = {"metadata": {**self.metadata, **own}}
+        for name, text in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+            served = raw.pop(name, None)
+            parsed[name] = text if served is None else _value(served)
+        if redactor.applies(kind):
+            parsed |= {name: _value(served) for name, served in raw.items()}
+            raw.clear()
+        redactor.redact(kind, parsed)
+        return parsed
 
 
 class _Composer:
@@ -154,27 +150,32 @@ class _Composer:
         return body
 
 
-_header: Final = msgspec.json.Decoder(Header)
-_object: Final = msgspec.json.Decoder(dict[str, Raw])
+_headed: Final = msgspec.json.Decoder(_Headed)
+_members: Final = msgspec.json.Decoder(dict[str, Raw])
+_EMPTY: Final = Raw(b'""')
+
+
+def cut(raw: Raw | bytes) -> dict[str, Raw]:
+    """The members of a served object, unparsed; they stand in `raw`, which they keep alive. Raises `Unreadable`."""
+    try:
+        return _members.decode(raw)
+    except (msgspec.MsgspecError, ValueError):
+        raise Unreadable("it is no JSON object") from None
 
 
 def read_header(raw: Raw | bytes) -> Header:
-    """Identity of a served object. Raises `Unreadable`."""
+    """Identity of a served object, parsed past everything else. Raises `Unreadable`."""
     try:
-        return _header.decode(raw)
+        return _headed.decode(raw).metadata
     except (msgspec.MsgspecError, ValueError):
         raise Unreadable("it has no readable metadata") from None
 
 
 def sections_of(state: bytes) -> list[Section]:
     """Where the sections of a canonical state lie. Raises `Unreadable` for what is no canonical state."""
-    try:
-        members = _members(state)
-    except (msgspec.MsgspecError, ValueError):
-        raise Unreadable("it is no JSON object") from None
     sections: list[Section] = []
     at = 1
-    for name, raw in members.items():
+    for name, raw in cut(state).items():
         start = at + len(orjson.dumps(name)) + 1
         end = start + len(bytes(raw))
         sections.append(Section(name, start, end))
@@ -184,8 +185,23 @@ def sections_of(state: bytes) -> list[Section]:
     return sections
 
 
-def _members(raw: Raw | bytes) -> dict[str, Raw]:
-    return _object.decode(raw)
+def _header_of(metadata: JsonObject, rv: Json) -> Header:
+    """The same as `read_header`, from what is parsed already."""
+
+    def text(name: str) -> str:
+        value = metadata.get(name)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(name)
+        return value or ""
+
+    return Header(
+        uid=text("uid"),
+        resource_version=rv if isinstance(rv, str) else "",
+        namespace=text("namespace"),
+        name=text("name"),
+        creation_timestamp=text("creationTimestamp") or None,
+        deletion_timestamp=text("deletionTimestamp") or None,
+    )
 
 
 def _value(raw: Raw) -> Json:

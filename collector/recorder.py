@@ -14,9 +14,12 @@ from msgspec import Raw
 
 from collector.attribution import NO_EDITS, Attribution, KeyHints, Managed, attribute, attribute_creation
 from collector.clock import Capture, parse_time
+from collector.dating import Sighting
 from collector.memory import Entry, Memory, Version
 from collector.noise import MANAGED_FIELDS, TOUCH, classify
 from collector.observation import Composed, Observation, Unreadable
+from collector.redact import Redactor
+from collector.skew import Skew
 from schema.canonical import Json, JsonObject, canonical, digest
 from schema.diff import Edit, diff
 from schema.events import NOBODY, Actor, Event, Op, Origin, event_id
@@ -53,6 +56,7 @@ class Sighted:
 
     @property
     def merged(self) -> bool:
+        """Several writes may lie between this version and the one before."""
         return self.origin == "relist"
 
 
@@ -64,11 +68,26 @@ class Recorded(NamedTuple):
     floor: datetime | None
 
 
+def sighting(found: Recorded, not_before: datetime, skew: Skew) -> Sighting:
+    """What bounds the time of an event that was read late."""
+    exact = skew.bounds(found.claim) if found.claim else None
+    floor = skew.bounds(found.floor) if found.floor else None
+    earliest = exact[0] if exact else floor[0] if floor else None
+    observed = found.event.observed_at
+    if earliest is not None and earliest > observed:  # claimed for the future: not the server's doing
+        earliest = None
+    latest = exact[1] if exact else None
+    return Sighting(not_before=min(not_before, observed), observed=observed, earliest=earliest, latest=latest)
+
+
 class Recorder:
     """Makes events of one kind."""
 
-    def __init__(self, *, capture: Capture, kind: Kind, policy: TrackerPolicy, memory: Memory) -> None:
+    def __init__(
+        self, *, capture: Capture, kind: Kind, redactor: Redactor, policy: TrackerPolicy, memory: Memory
+    ) -> None:
         self._capture = capture
+        self._redactor = redactor
         self._kind = kind
         self._policy = policy
         self._memory = memory
@@ -77,9 +96,9 @@ class Recorder:
 
     def first(self, seen: Observation, how: Sighted, *, op: Op = "add") -> Recorded:
         """The first event of a chain: a life begins, or is seen for the first time."""
-        composed = seen.compose(None)
+        composed = self.compose(seen, None)
         managed = Managed(seen.managed, None)
-        created = seen.header.metadata.creation_timestamp or ""
+        created = seen.header.creation_timestamp or ""
         stamped = parse_time(created)
         actor = NOBODY if how.origin == "list" else attribute_creation(managed, created, merged=how.merged)
         event = self._event(seen, composed, how, op=op, seq=1, prev_rv="", actor=actor)
@@ -91,7 +110,7 @@ class Recorder:
     def change(self, seen: Observation, entry: Entry, how: Sighted) -> Recorded:
         """The next event of a chain."""
         before = self._memory.unpack(entry)
-        composed = seen.compose(before)
+        composed = self.compose(seen, before)
         managed = Managed(seen.managed, before.stamps, since=how.since)
         edits = self.edits(composed, before, managed)
         found = attribute(edits, managed, merged=how.merged) if edits else NO_EDITS
@@ -109,7 +128,7 @@ class Recorder:
     def rebase(self, seen: Observation, entry: Entry, how: Sighted) -> Recorded:
         """The first event of a new chain for a known life: places that differ from the old chain are named, not patched."""
         before = self._memory.unpack(entry)
-        composed = seen.compose(before)
+        composed = self.compose(seen, before)
         managed = Managed(seen.managed, before.stamps, since=how.since)
         edits = self.edits(composed, before, managed)
         recorded = self.first(seen, how, op="update")
@@ -124,11 +143,11 @@ class Recorder:
         """The end of a life as a watch shows it, with the object's last content."""
         before = self._memory.unpack(entry) if entry else None
         try:
-            composed = seen.compose(before)
+            composed = self.compose(seen, before)
         except Unreadable:
             if entry is None:
                 raise
-            return self.ending(seen.header.uid, entry, seen.header.metadata.resource_version, how)
+            return self.ending(seen.header.life, entry, seen.header.resource_version, how)
         same_chain = entry is not None and entry.epoch == how.epoch
         event = self._event(
             seen,
@@ -139,7 +158,7 @@ class Recorder:
             prev_rv=entry.rv if entry and same_chain else "",
             actor=NOBODY,
         )
-        event.claimed_at = parse_time(seen.header.metadata.deletion_timestamp)
+        event.claimed_at = parse_time(seen.header.deletion_timestamp)
         self._memory.end(event.uid, event.rv)
         return Recorded(event, None, None)
 
@@ -161,6 +180,10 @@ class Recorder:
         )
         self._memory.end(uid, rv)
         return Recorded(event, None, None)
+
+    def compose(self, seen: Observation, before: Version | None) -> Composed:
+        """The state that was seen, beside the one before."""
+        return seen.compose(before, self._kind, self._redactor)
 
     def edits(self, composed: Composed, before: Version, managed: Managed) -> list[Edit]:
         """What differs, as edits of the whole document."""
@@ -190,15 +213,15 @@ class Recorder:
     def _event(
         self, seen: Observation, composed: Composed, how: Sighted, *, op: Op, seq: int, prev_rv: str, actor: Actor
     ) -> Event:
-        metadata = seen.header.metadata
+        header = seen.header
         return self._new_event(
-            uid=seen.header.uid,
-            namespace=metadata.namespace,
-            name=metadata.name,
+            uid=seen.header.life,
+            namespace=header.namespace,
+            name=header.name,
             how=how,
             op=op,
             seq=seq,
-            rv=metadata.resource_version,
+            rv=header.resource_version,
             prev_rv=prev_rv,
             actor=actor,
             state=composed.state,

@@ -1,0 +1,151 @@
+"""A complete fresh list against memory: what was missed, as far as two states can tell.
+
+Same uid and version: nothing to do, its content is not even parsed. Another version: a `relist` update. A uid that memory
+does not have: a `relist` add. A life that the list does not have: a `relist` delete at the version of the list. Where a
+new epoch was opened every object gets the first event of its new chain; what is the same as before is no change, and comes
+as `list`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from collector.clock import numeric
+from collector.dating import Sighting, date
+from collector.memory import Entry, Memory
+from collector.observation import Header, Observation, cut, read_header
+from collector.recorder import Recorded, Recorder, Sighted, sighting
+from collector.skew import Skew
+from schema.canonical import digest
+from schema.events import Event, Gap, Record
+
+MEMORY_LOST: Final = "memory-lost"
+REDACTION_KEY: Final = "redaction-key"
+VERSION_SWITCHED: Final = "version-switched"
+ROLLBACK: Final = "rollback"
+
+EPOCH_CAUSES: Final = {
+    "rollback": ROLLBACK,
+    "other version": VERSION_SWITCHED,
+    "version switched": VERSION_SWITCHED,
+    "version-switched": VERSION_SWITCHED,
+    "redaction key": REDACTION_KEY,
+    "redaction-key": REDACTION_KEY,
+    "memory lost": MEMORY_LOST,
+    "memory-lost": MEMORY_LOST,
+}
+"""Reasons for a fresh list after which chains cannot go on → the new epoch's cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshList:
+    """A complete list, when it was read, and what it is compared for. `gap` None: first sight of the scope."""
+
+    items: Sequence[bytes]
+    rv: str
+    at: datetime
+    epoch: int
+    cause: str
+    gap: Gap | None
+
+
+class Comparison:
+    """Compares fresh lists with one scope's memory."""
+
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        recorder: Recorder,
+        skew: Skew,
+        stamp: Callable[[datetime], datetime],
+        unreadable: Callable[[bytes, Exception, datetime], Gap],
+    ) -> None:
+        """`stamp` gives each observation a moment of its own, `unreadable` makes a gap of an item that cannot be read."""
+        self._memory = memory
+        self._recorder = recorder
+        self._skew = skew
+        self._stamp = stamp
+        self._unreadable = unreadable
+
+    def records(self, fresh: FreshList) -> list[Record]:
+        """What the list adds to history: ends first, so that a name is free before it is taken again."""
+        missing = set(self._memory)
+        found: list[Recorded] = []
+        records: list[Record] = []
+        for item in fresh.items:
+            try:
+                header = read_header(item)
+                missing.discard(header.life)
+                recorded = self._compare(item, header, fresh)
+            except Exception as error:
+                records.append(self._unreadable(item, error, fresh.at))
+                continue
+            if recorded is not None:
+                found.append(recorded)
+        records += self._ends(missing, found, fresh)
+        self._date(found, fresh)
+        return [*records, *(one.event for one in found)]
+
+    def _compare(self, item: bytes, header: Header, fresh: FreshList) -> Recorded | None:
+        """The event for one listed object, or None when it is what we know."""
+        uid = header.life
+        entry = self._memory.get(uid)
+        if not fresh.cause and self._is_known(header.resource_version, entry, uid):
+            return None
+        seen = Observation(cut(item))
+        if fresh.gap is None or (entry is None and fresh.cause == MEMORY_LOST):
+            return self._recorder.first(seen, self._how(fresh, "list"))
+        if entry is None:
+            return self._recorder.first(seen, self._how(fresh, "relist"))
+        if not fresh.cause:
+            return self._recorder.change(seen, entry, self._how(fresh, "relist"))
+        if fresh.cause == ROLLBACK and bytes.fromhex(digest(self._recorder.compose(seen, None).state)) != entry.hash:
+            return self._recorder.rebase(seen, entry, self._how(fresh, "relist"))
+        return self._recorder.first(seen, self._how(fresh, "list"))
+
+    def _is_known(self, rv: str, entry: Entry | None, uid: str) -> bool:
+        """The same version, or an older one: then the list is behind what the watch has told."""
+        known = entry.rv if entry is not None else self._memory.ended(uid)
+        return known is not None and (rv == known or -1 < numeric(rv) <= numeric(known))
+
+    def _how(self, fresh: FreshList, origin: Literal["list", "relist"]) -> Sighted:
+        gap = fresh.gap
+        return Sighted(
+            at=self._stamp(fresh.at),
+            origin=origin,
+            epoch=fresh.epoch,
+            cause=fresh.cause,
+            gap=gap.id if gap and origin == "relist" else None,
+            since=gap.from_t if gap else None,
+        )
+
+    def _ends(self, missing: Iterable[str], found: Iterable[Recorded], fresh: FreshList) -> list[Event]:
+        """Lives that are over, in the gap, each before another one of its name began."""
+        births = {(one.event.namespace, one.event.name): one.floor for one in found if one.event.seq == 1}
+        ends: list[Event] = []
+        for uid in sorted(missing):
+            entry = self._memory.get(uid)
+            behind = entry is not None and not fresh.cause and -1 < numeric(fresh.rv) < numeric(entry.rv)
+            if entry is not None and not behind:
+                ends.append(self._end(uid, entry, births.get((entry.namespace, entry.name)), fresh))
+        return ends
+
+    def _end(self, uid: str, entry: Entry, reborn: datetime | None, fresh: FreshList) -> Event:
+        event = self._recorder.ending(uid, entry, fresh.rv, self._how(fresh, "relist")).event
+        bounds = self._skew.bounds(reborn) if reborn else None
+        since = fresh.gap.from_t if fresh.gap else fresh.at
+        latest = bounds[1] if bounds else None
+        (dated,) = date([Sighting(not_before=since, observed=event.observed_at, latest=latest)])
+        event.ts, event.ts_error = dated.ts, dated.error
+        return event
+
+    def _date(self, found: Iterable[Recorded], fresh: FreshList) -> None:
+        """What happened in the gap lies between its two ends, in the order of versions."""
+        since = fresh.gap.from_t if fresh.gap else fresh.at
+        missed = sorted((one for one in found if one.event.origin == "relist"), key=lambda one: numeric(one.event.rv))
+        # The newest claim of a listed version is a lower bound only: later writes may have left none.
+        dated = date([sighting(one._replace(claim=None), since, self._skew) for one in missed])
+        for one, estimate in zip(missed, dated, strict=True):
+            one.event.ts, one.event.ts_error = estimate.ts, estimate.error
