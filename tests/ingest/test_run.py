@@ -159,6 +159,13 @@ async def test_a_poison_row_becomes_a_dead_letter_while_its_neighbours_go_throug
     assert source.acknowledged == 7
 
 
+async def test_an_event_that_does_not_even_make_a_row_is_put_aside_as_well() -> None:
+    source, store = FakeSource([event(0), event(1, state_hash="too short"), event(2)]), FakeStore()
+    await ingester(source, store).run()
+    assert versions(store) == ["0", "2"]
+    assert store.column("dead_letters", "offset") == [1]
+
+
 async def test_no_answer_is_called_complete_where_an_event_had_to_be_left_out() -> None:
     store = FakeStore()
     store.refuse = poison("5")
