@@ -54,6 +54,7 @@ def test_same_also_compares_what_has_no_canonical_form() -> None:
         (-(2**63) - 1, "64 bits"),
         (math.nan, "not finite"),
         ({"a": [None, {"b": math.inf}]}, "not finite"),
+        ({"a": [None, {"b": -math.inf}]}, "not finite"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_its_reason(value: Json, reason: str) -> None:
@@ -79,6 +80,7 @@ def test_the_widest_integers_are_kept() -> None:
 
 
 def test_null_is_no_reason_to_refuse() -> None:
+    assert canonical([None, 0xCB7FF000, 1.7976931348623157e308])  # bytes that look like an infinity, and a near one
     assert canonical({"lastProbeTime": None, "weight": 0.5}) == b'{"lastProbeTime":null,"weight":0.5}'
 
 
