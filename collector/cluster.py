@@ -2,6 +2,7 @@
 
 ClusterError
 ├── Unreachable       no connection, or it broke; worth another try
+│   └── Silent        a stream gave no byte for 70 s: it may have been dead since its last one
 ├── Unauthorized      401: credentials expired or wrong
 ├── Forbidden         403: no right to this; shown as such in coverage
 ├── NotServed         404: the server has no such resource (any more)
@@ -31,6 +32,10 @@ class ClusterError(Exception):
 
 class Unreachable(ClusterError):
     """No connection, or it broke."""
+
+
+class Silent(Unreachable):
+    """A stream gave no byte, not even a bookmark: since its last byte nothing is known."""
 
 
 class Unauthorized(ClusterError):
@@ -67,7 +72,7 @@ class BadAnswer(ClusterError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a LIST: raw JSON of each item, the snapshot's resourceVersion, and the token of the next page or ""."""
+    """One page of a LIST: raw JSON of each item, the snapshot's resourceVersion, the token of the next page or ""."""
 
     items: Sequence[bytes]
     rv: str
@@ -101,10 +106,10 @@ class Cluster(Protocol):
     def watch(
         self, kind: Kind, namespace: str, *, rv: str, initial: bool
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Bytes of a watch as they come from the socket, cut anywhere; `initial` asks for a streaming list first.
+        """Bytes of a watch as they come from the socket, cut anywhere; `initial`: a streaming list first.
 
-        Entering raises the errors above for a refused request; iteration ends at a clean end and raises Unreachable for a
-        broken or silent stream (no byte for 70 s; bookmarks come every 60).
+        Entering raises the errors above for a refused request; iteration ends at a clean end and raises Unreachable
+        for a broken stream, Silent for a silent one (no byte for 70 s; bookmarks come every 60).
         """
         ...
 

@@ -1,0 +1,38 @@
+"""The closed list of what capture counts and measures. `kind` is always `resource.group`."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """Counters and gauges of one collector, in the registry that is passed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"kubelapse_collector_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"kubelapse_collector_{name}", text, labels, registry=registry)
+
+        self.events = counter("events", "Change events given to the log.", "kind", "op", "origin")
+        self.kube_events = counter("kube_events", "Kubernetes Events given to the log.")
+        self.bytes = counter("read_bytes", "Bytes read from watches.", "kind")
+        self.relists = counter(
+            "lists", "Complete lists; any reason but `first` may have cost intermediate versions.", "kind", "reason"
+        )
+        self.expired = counter("expired", "Times the server had forgotten the version to resume from (410).", "kind")
+        self.gaps = counter("gaps", "Gaps put on record.", "kind", "reason")
+        self.reconnects = counter("reconnects", "Watches resumed, by the state before.", "kind", "after")
+        self.late = counter("late_events", "Lines read late, whose time is an estimate.", "kind")
+        self.restarts = counter("reflector_restarts", "Watches begun again after an unforeseen error.", "kind")
+        self.full_waits = counter("full_waits", "Times a socket was left unread because processing was behind.", "kind")
+        self.log_full = counter("log_full", "Times the log had no room and capture had to wait.")
+        self.freezes = counter("freezes", "Times this process was frozen or too busy to read.")
+        self.frozen_seconds = counter("frozen_seconds", "Time spent frozen or too busy to read.")
+        self.discovery_failures = counter("discovery_failures", "Discoveries that failed; the known kinds stay.")
+        self.connected = gauge("watch_connected", "1 while the watch of this scope is open.", "scope")
+        self.lag = gauge(
+            "lag_seconds", "How far behind now this scope's history is; past 45 s the server soon forgets.", "scope"
+        )
+        self.silence = gauge("watch_age_seconds", "Time since the last byte of this scope.", "scope")
+        self.held = gauge("held_events", "Late events held until they can be dated.")
+        self.queued = gauge("queued_bytes", "Bytes read from watches and not yet processed.")

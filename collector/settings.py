@@ -1,0 +1,67 @@
+"""Everything capture can be told. Read from flags and environment by the composition package; no defaults elsewhere."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Waits of capture, in seconds. The figures are client-go's where it has one."""
+
+    backoff_first: float = 0.8
+    backoff_most: float = 30.0
+    """For lists and refusals. To resume a version waits less (`reconnect_most`): the server forgets after 75 s."""
+    reconnect_most: float = 8.0
+    healthy: float = 120.0
+    """A stream that lived this long has proved the server well: back-off starts anew."""
+    short_watch: float = 1.0
+    """A watch that ends sooner without an event is answered with back-off, not at once."""
+    idle: float = 0.15
+    """No byte for this long after a backlog: the stream has caught up."""
+    idle_resumed: float = 0.5
+    """The same, for a connection that has not given a byte yet: its first ones may take the server longer."""
+    hold: float = 3.0
+    """Late events are given out at the latest after this long, caught up or not."""
+    pause: float = 0.02
+    """Under steady load a stream is never idle: after `hold`, a pause this long and fresh claims count as caught up."""
+    fresh: float = 3.0
+    """A line whose newest claim is at most this old was written just now (claims are whole seconds)."""
+    forbidden_retry: float = 60.0
+    burst_silence: float = 15.0
+    """An initial burst that pauses this long without its end bookmark never gets one: list instead."""
+    burst_most: float = 300.0
+    discovery_every: float = 60.0
+    discovery_after_poke: tuple[float, ...] = (0.25, 1.0, 3.0, 10.0)
+    """After a CRD or APIService changed: the aggregated document follows within seconds, nobody says when."""
+    watermark_every: float = 2.0
+    full_log_retry: float = 1.0
+    stop_within: float = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorSettings:
+    """What to capture, under which name, with which limits.
+
+    `namespaces` with `only_namespaces`: namespaced kinds are watched in these namespaces only. Without it they are
+    the way out where the cluster-wide list is forbidden. `kinds`, `include`, `exclude` are `resource.group` patterns.
+    """
+
+    cluster: str
+    redaction_key: bytes = field(repr=False)
+    instance: str
+    software: str = "kubelapse"
+    cluster_uid: str = ""
+    namespaces: tuple[str, ...] = ()
+    only_namespaces: bool = True
+    kinds: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    keyframe_bytes: int = 65536
+    keyframe_every: int = 16
+    slot: int = 0
+    cold_syncs: int = 6
+    page_size: int = 500
+    queue_bytes: int = 64 * 2**20
+    """Bytes read and not yet processed, per watch; beyond it reading waits, and the metric says so."""
+    slice_lines: int = 48
+    """Lines between two looks at the sockets."""
+    timings: Timings = Timings()

@@ -1,0 +1,46 @@
+"""Which mind a scope gets: a Tracker with memory, or for Kubernetes Events the light one without."""
+
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+from collector.clock import Capture, Clock
+from collector.kubeevents import KubeEventTracker
+from collector.outlet import TrackerLike
+from collector.recorder import TrackerPolicy
+from collector.redact import Redactor
+from collector.settings import CollectorSettings
+from collector.sink import Position, Remembered
+from collector.skew import Skew
+from collector.tracker import Tracker
+from schema.objects import Kind, Scope
+
+KUBE_EVENTS: Final = frozenset({"events", "events.events.k8s.io"})
+
+
+class RestorableTracker(TrackerLike, Protocol):
+    """A tracker that can take up where another process ended."""
+
+    def restore(self, remembered: Iterable[Remembered], position: Position | None) -> None:
+        """Memory and resume point of the time before; before anything else."""
+        ...
+
+
+TrackerFactory = Callable[[Capture, Kind, Scope], RestorableTracker]
+
+
+def has_memory(kind: Kind) -> bool:
+    """Kubernetes Events are not compared with what they were before."""
+    return kind.id not in KUBE_EVENTS
+
+
+def factory(settings: CollectorSettings, *, skew: Skew, clock: Clock) -> TrackerFactory:
+    """Trackers that share one redaction key and one idea of the server's clock."""
+    redactor = Redactor(settings.redaction_key)
+    policy = TrackerPolicy(keyframe_bytes=settings.keyframe_bytes, keyframe_every=settings.keyframe_every)
+
+    def make(capture: Capture, kind: Kind, scope: Scope) -> RestorableTracker:
+        if not has_memory(kind):
+            return KubeEventTracker(origin=capture, kind=kind, scope=scope, skew=skew, clock=clock)
+        return Tracker(origin=capture, kind=kind, scope=scope, redactor=redactor, policy=policy, skew=skew, clock=clock)
+
+    return make
