@@ -116,7 +116,7 @@ def _reason(error: Exception) -> str:
 
 
 def _finite(root: Json) -> bool:
-    """Whether every number in the tree is finite. MessagePack is a quick way to see all doubles, a walk is the proof."""
+    """Whether every number in the tree is finite: MessagePack shows all doubles quickly, the walk is the proof."""
     if not _MAYBE_NOT_FINITE.search(msgspec.msgpack.encode(root)):
         return True
     todo: list[Json] = [root]
