@@ -43,7 +43,7 @@ class Fetched:
 Fetch = Callable[[str, Mapping[str, str]], Awaitable[Fetched]]
 
 
-class _Camel(msgspec.Struct, rename="camel"):
+class _Camel(msgspec.Struct, rename="camel", frozen=True):
     pass
 
 
