@@ -31,7 +31,7 @@ def guides() -> list[tuple[str, str]]:
     return list(tracked("*.md", ":!tests/**"))
 
 
-@pytest.mark.parametrize("page", ["docs/settings.md", "docs/metrics.md"])
+@pytest.mark.parametrize("page", sorted(docs.pages()))
 def test_a_generated_page_says_what_the_code_says(page: str) -> None:
     assert (ROOT / page).read_text(encoding="utf-8") == docs.pages()[page], "run: .venv/bin/python -m kubelapse.docs"
 
