@@ -152,8 +152,8 @@ def _key(ref: ObjectRef, uid: str) -> dict[str, object]:
 def _hidden_in_history(store: Store, ask: Ask, conditions: list[str], params: dict[str, object]) -> Hidden:
     if ask.filter.noise:
         return Hidden()
-    rest = ask.filter.conditions(params)
-    sql = f"SELECT uniqExact(uid, epoch, rv_order, op) FROM events {where([*conditions, *rest, "noise != ''"])}"
+    within = where([*conditions, *ask.filter.conditions(params), "noise != ''"])
+    sql = f"SELECT uniqExact(uid, epoch, rv_order, op) FROM events {within}"
     return Hidden(noise=store.rows(sql, params)[0][0])
 
 
@@ -245,7 +245,7 @@ def _beyond(last: list[cursors.Scalar], ask: Ask, params: dict[str, object]) -> 
 
 
 def _write_cursor(ask: Ask, head: int, count: Hidden, last: Event) -> str:
-    place = [
+    place: list[cursors.Scalar] = [
         _micros(last.ts), last.resource, last.group, str(rv_order(last.rv, last.seq)), last.cluster, last.namespace,
         last.name, last.uid, str(last.epoch), last.op,
     ]  # fmt: skip

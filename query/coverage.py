@@ -1,12 +1,13 @@
 """How well the history knows a scope in a window: the difference between "nothing changed" and "nobody was watching".
 
-The ledger holds, per kind and namespace ("" = the whole cluster), intervals in which every change was captured, gaps, and
-late spans. An answer about many kinds is as good as the worst of them: `watermark` and `confirmed` are minima,
-`watched_since` is the moment from which on all of them were watched. A kind that the cluster began to serve later was not
-missing before; between being served and being watched it was.
+The ledger holds, per kind and namespace ("" = the whole cluster), intervals in which every change was captured, gaps,
+and late spans. An answer about many kinds is as good as the worst of them: `watermark` and `confirmed` are minima,
+`watched_since` is the moment from which on all of them were watched. A kind that the cluster began to serve later was
+not missing before; between being served and being watched it was.
 
-What the operator switched off (`off`, `excluded`), what cannot be watched, and namespaces left out on purpose are named in
-`unwatched` and do not make a broad answer incomplete; asked for by name they do. `forbidden` always does: nobody chose it.
+What the operator switched off (`off`, `excluded`), what cannot be watched, and namespaces left out on purpose are named
+in `unwatched` and do not make a broad answer incomplete; asked for by name they do. `forbidden` always does: nobody
+chose it.
 
 A window that ends "now" ends a moment after the newest watermark. Asked so (`open_end`), it is complete as far as the
 watermark reaches, as long as that is live; an instant named by the asker must lie at or before the watermark.
@@ -15,6 +16,7 @@ watermark reaches, as long as that is live; an instant named by the asker must l
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from query.models import Coverage, CoverageReport, Interval, Span, Unwatched
 from query.refs import KnownKind, known_kinds
@@ -46,7 +48,6 @@ class _Ledger:
     watched: dict[Place, list[Interval]] = field(default_factory=dict)
     gaps: list[Span] = field(default_factory=list)
     late: list[Span] = field(default_factory=list)
-    began: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,61 +64,66 @@ def assess(store: Store, scope: Scope, window: Window, *, kinds: Sequence[KnownK
     return _assess(_read(store, scope), _asked(store, scope, kinds), _served_since(store, scope), scope, window)
 
 
-def report(store: Store, scope: Scope, window: Window) -> CoverageReport:
-    """The same, with the watched intervals that touch the window."""
-    ledger = _read(store, scope)
-    summary = _assess(ledger, _asked(store, scope, None), _served_since(store, scope), scope, window)
+def report(
+    store: Store, scope: Scope, after: datetime | None, until: datetime, *, open_end: bool = False
+) -> CoverageReport:
+    """The same, with the watched intervals that touch the window. Without a start: since everything asked was watched."""
+    ledger, asked, served = _read(store, scope), _asked(store, scope, None), _served_since(store, scope)
+    if after is None:
+        since = _marks(*_standing(ledger, asked), ledger, served)[0]
+        after = min(since, until) if since else until
+    window = Window(after=after, until=until, open_end=open_end)
+    summary = _assess(ledger, asked, served, scope, window)
     watched = [
         each
         for intervals in ledger.watched.values()
         for each in intervals
         if each.from_ <= window.until and each.to >= window.after
     ]
-    return CoverageReport(from_=window.after, to=window.until, coverage=summary, watched=watched)
+    return CoverageReport(
+        from_=after, to=until, coverage=summary, watched=watched, gaps=summary.gaps, late=summary.late
+    )
 
 
 def _read(store: Store, scope: Scope) -> _Ledger:
     params: dict[str, object] = {}
     sql = f"""
-        SELECT cluster, resource, `group`, namespace, class, from_t, to_t, id, reason, confirmed
+        SELECT cluster, resource, `group`, namespace, class, from_t, to_t, id, reason, confirmed, to_rv
         FROM coverage FINAL {where(_places(scope, params))}
         ORDER BY cluster, resource, `group`, namespace, from_t"""
     ledger = _Ledger()
-    for cluster, resource, group, namespace, kind, from_t, to_t, identity, reason, confirmed in store.rows(sql, params):
+    for cluster, resource, group, namespace, kind, from_t, to_t, identity, reason, confirmed, rv in store.rows(
+        sql, params
+    ):
         place = (cluster, kind_id(resource, group), namespace)
         if kind == "watched":
             found = Interval(
-                cluster=cluster, resource=place[1], namespace=namespace, from_=from_t, to=to_t, confirmed=confirmed
+                cluster=cluster,
+                resource=place[1],
+                namespace=namespace,
+                from_=from_t,
+                to=to_t,
+                confirmed=confirmed,
+                rv=rv,
             )
             ledger.watched.setdefault(place, []).append(found)
-        elif kind in ("gap", "late"):
+        else:
             (ledger.gaps if kind == "gap" else ledger.late).append(_span(place, from_t, to_t, identity, reason))
-        elif kind == "start":
-            ledger.began[cluster] = min(from_t, ledger.began.get(cluster, from_t))
     for place, intervals in ledger.watched.items():
         ledger.watched[place] = _joined(intervals)
     return ledger
 
 
 def _places(scope: Scope, params: dict[str, object]) -> list[str]:
-    """Ledger rows about the scope, those about the whole cluster, and marks of a collector's start."""
-    whole = Scope(clusters=scope.clusters, kinds=scope.kinds).conditions(params)
+    """Ledger rows about the scope: those of its namespaces, and those about the whole cluster."""
+    found = [
+        *Scope(clusters=scope.clusters, kinds=scope.kinds).conditions(params),
+        "class IN ('watched', 'gap', 'late')",
+    ]
     if scope.namespaces:
         namespaces = ["", *(each for each in scope.namespaces if each != CLUSTER_SCOPE)]
-        whole.append(one_of("namespace", namespaces, params, "namespace"))
-    if not whole:
-        return []
-    cluster = [one_of("cluster", scope.clusters, params, "cluster")] if scope.clusters else []
-    return (
-        [f"(({' AND '.join(whole)}) OR ({' AND '.join([*cluster, 'class = {start:String}'])}))"]
-        if _start(params)
-        else []
-    )
-
-
-def _start(params: dict[str, object]) -> bool:
-    params["start"] = "start"
-    return True
+        found.append(one_of("namespace", namespaces, params, "namespace"))
+    return found
 
 
 def _joined(intervals: Iterable[Interval]) -> list[Interval]:
@@ -134,6 +140,7 @@ def _joined(intervals: Iterable[Interval]) -> list[Interval]:
                 from_=last.from_,
                 to=newer.to,
                 confirmed=newer.confirmed,
+                rv=newer.rv,
             )
         joined.append(each)
     return joined
@@ -151,10 +158,12 @@ def _asked(store: Store, scope: Scope, kinds: Sequence[KnownKind] | None) -> lis
 
 
 def _served_since(store: Store, scope: Scope) -> dict[tuple[str, str], datetime]:
-    """(cluster, resource.group) → since when the cluster is known to serve it; kinds known from the start are left out."""
+    """(cluster, resource.group) → since when the cluster serves it; kinds known from the start are left out."""
     params: dict[str, object] = {}
     conditions = [one_of("cluster", scope.clusters, params, "cluster")] if scope.clusters else []
-    sql = f"SELECT cluster, resource, `group`, min(since) FROM kinds {where(conditions)} GROUP BY cluster, resource, `group`"
+    sql = f"""
+        SELECT cluster, resource, `group`, min(since) FROM kinds {where(conditions)}
+        GROUP BY cluster, resource, `group`"""
     rows = store.rows(sql, params)
     first: dict[str, datetime] = {}
     for cluster, _, _, since in rows:
@@ -169,9 +178,8 @@ def _assess(
     scope: Scope,
     window: Window,
 ) -> Coverage:
-    places = _expected(ledger, asked, scope)
+    places, living = _standing(ledger, asked)
     verdict = _Verdict(unwatched=_unwatched(asked, places))
-    living = _living(places, ledger, asked)
     gaps = [each for each in ledger.gaps if _touches(each, window)]
     since, watermark, confirmed = _marks(places, living, ledger, served)
     _why(verdict, asked, places, scope)
@@ -191,7 +199,13 @@ def _assess(
     )
 
 
-def _expected(ledger: _Ledger, asked: Sequence[KnownKind], scope: Scope) -> list[Place]:
+def _standing(ledger: _Ledger, asked: Sequence[KnownKind]) -> tuple[list[Place], list[Place]]:
+    """The places that the answer rests on, and those of them whose watermark still has to move."""
+    places = _expected(ledger, asked)
+    return places, _living(places, ledger, asked)
+
+
+def _expected(ledger: _Ledger, asked: Sequence[KnownKind]) -> list[Place]:
     """Every place whose record the answer rests on: where each watched kind was watched, for the namespaces asked."""
     wanted = {(each.cluster, each.id) for each in asked if each.watching in ("yes", "gone")}
     known = {(each.cluster, each.id) for each in asked}
@@ -260,9 +274,10 @@ def _holes(verdict: _Verdict, place: Place, ledger: _Ledger, after: datetime, wi
     """Time inside the window, after the first watch of this place and before its newest, that no interval covers."""
     cursor = after
     intervals = ledger.watched[place]
-    if place[:2] and after > window.after and intervals[0].from_ > after:
-        verdict.holes.append(_span(place, after, intervals[0].from_, "", "served by the cluster, but not watched yet"))
-    for before, each in zip(intervals, intervals[1:], strict=False):
+    first = min(intervals[0].from_, window.until)
+    if window.after < after < first:
+        verdict.holes.append(_span(place, after, first, "", "served by the cluster, but not watched yet"))
+    for before, each in pairwise(intervals):
         start, end = max(before.to, cursor), min(each.from_, window.until)
         if start < end:
             verdict.holes.append(_span(place, start, end, "", "not watched"))

@@ -39,7 +39,7 @@ def clusters(store: Store) -> list[ClusterItem]:
             "SELECT cluster, groupUniqArray(cluster_uid), countIf(last.op != 'delete') FROM objects FINAL GROUP BY cluster"
         )
     }
-    events = dict(store.rows("SELECT cluster, count() FROM changes GROUP BY cluster"))
+    events: dict[str, int] = dict(store.rows("SELECT cluster, count() FROM changes GROUP BY cluster"))
     names = sorted({*marks, *counted, *events, *(each.cluster for each in known_kinds(store))})
     return [
         ClusterItem(
@@ -52,6 +52,12 @@ def clusters(store: Store) -> list[ClusterItem]:
         )
         for name in names
     ]
+
+
+def cluster_names(store: Store) -> list[str]:
+    """Names of every recorded cluster."""
+    rows = store.rows("SELECT DISTINCT cluster FROM kinds UNION DISTINCT SELECT DISTINCT cluster FROM coverage")
+    return sorted(row[0] for row in rows)
 
 
 def kinds(store: Store, scope: Scope) -> list[KindItem]:

@@ -13,7 +13,7 @@ from schema.events import Actor, Event
 
 
 class Change(msgspec.Struct, kw_only=True):
-    """One recorded change: every field of the event, save the state after it (ask `/events/{id}` or the object at `ts`)."""
+    """One recorded change: every field of the event, save the state after it (ask `/events/{id}`)."""
 
     id: str
     cluster: str
@@ -65,7 +65,7 @@ class Span(msgspec.Struct, kw_only=True, rename={"from_": "from"}, frozen=True):
 
 
 class Unwatched(msgspec.Struct, kw_only=True, frozen=True):
-    """A kind that the answer knows nothing of, and why: off, excluded, forbidden, unwatchable, gone, or only some namespaces."""
+    """A kind that the answer knows nothing of, and why: off, excluded, forbidden, unwatchable, or only some namespaces."""
 
     cluster: str
     resource: str
@@ -77,7 +77,7 @@ class Coverage(msgspec.Struct, kw_only=True):
     """How well the history knows what was asked. `why` is empty exactly when `complete`; each entry is one sentence.
 
     `watched_since`: from here on everything asked was watched. `watermark`: everything up to here is believed in.
-    `confirmed`: the last byte really received, on the oldest stream asked. All null where nothing asked was ever watched.
+    `confirmed`: the last byte really received, on the oldest stream asked. All null where nothing was ever watched.
     """
 
     complete: bool
@@ -91,7 +91,7 @@ class Coverage(msgspec.Struct, kw_only=True):
 
 
 class Interval(msgspec.Struct, kw_only=True, rename={"from_": "from"}, frozen=True):
-    """One kind (in one namespace, or everywhere: "") was watched without a break from `from` to `to`."""
+    """One kind (in one namespace, or everywhere: "") was watched without a break; `rv`: known at `to`."""
 
     cluster: str
     resource: str
@@ -99,15 +99,18 @@ class Interval(msgspec.Struct, kw_only=True, rename={"from_": "from"}, frozen=Tr
     from_: datetime
     to: datetime
     confirmed: datetime | None
+    rv: str
 
 
 class CoverageReport(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     """Answer of `/coverage`: the summary, and what it rests on."""
 
-    from_: datetime
+    from_: datetime | None
     to: datetime
     coverage: Coverage
     watched: list[Interval]
+    gaps: list[Span]
+    late: list[Span]
 
 
 class Hidden(msgspec.Struct, kw_only=True):
@@ -183,7 +186,7 @@ Result = Literal["same", "changed", "added", "removed", "replaced", "absent"]
 
 
 class ObjectDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
-    """Answer of `…/diff`: `result` is same, changed, added, removed, replaced (another life) or absent (on both sides)."""
+    """Answer of `…/diff`. `result` also tells: replaced (by another life of that name), absent (on both sides)."""
 
     result: Result
     from_: Side

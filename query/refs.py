@@ -1,8 +1,8 @@
 """How people name kinds and objects, resolved against what discovery recorded.
 
-TYPE is the plural, singular, short name or kind, plain or as `TYPE.GROUP` or `TYPE.VERSION.GROUP`; case matters to nobody.
-As in kubectl a plural wins over a short name, and of several groups the core group comes first, then `apps`, then the other
-built-in groups, then everything else by name.
+TYPE is the plural, singular, short name or kind, plain or as `TYPE.GROUP` or `TYPE.VERSION.GROUP`; case matters to
+nobody. As in kubectl a plural wins over a short name, and of several groups the core group comes first, then `apps`,
+then the other built-in groups, then everything else by name.
 
 In URLs an object is `/{cluster}/{resource.group}/{namespace}/{name}`, with `_` for a cluster-scoped one.
 """
@@ -74,7 +74,8 @@ def known_kinds(store: Store, clusters: Sequence[str] = ()) -> list[KnownKind]:
     params: dict[str, object] = {}
     conditions = [one_of("cluster", clusters, params, "cluster")] if clusters else []
     sql = f"""
-        SELECT cluster, resource, `group`, version, kind, namespaced, singular, short_names, categories, watching, reason
+        SELECT cluster, resource, `group`, version, kind, namespaced, singular, short_names, categories,
+            watching, reason
         FROM kinds {where(conditions)}
         ORDER BY cluster, resource, `group`, since DESC LIMIT 1 BY cluster, resource, `group`"""
     return [_known(*row) for row in store.rows(sql, params)]

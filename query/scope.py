@@ -1,8 +1,8 @@
 """Which part of the history is asked for: filters as data, and the one place where they become SQL conditions.
 
 Values travel as server-side parameters. Every condition is written against the columns that `events`, `changes` and
-`objects` share, so that the same `Scope` asks all three. Conditions on a key prefix come first and are plain equality where
-one value is asked for: that is what the tables are sorted by.
+`objects` share, so that the same `Scope` asks all three. Conditions on a key prefix come first and are plain equality
+where one value is asked for: that is what the tables are sorted by.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """Label selectors as kubectl writes them: equality based and set based, joined by commas.
 
-`app=web,tier!=db`, `env in (prod, canary)`, `env notin (dev)`, `release`, `!legacy`. A label that is absent satisfies `!=`
-and `notin`, as in Kubernetes (apimachinery labels.Requirement.Matches). `sql` gives the same condition over stored JSON.
+`app=web,tier!=db`, `env in (prod, canary)`, `env notin (dev)`, `release`, `!legacy`. A label that is absent satisfies
+`!=` and `notin`, as in Kubernetes (apimachinery labels.Requirement.Matches). `sql` gives the same condition over stored
+JSON.
 """
 
 import re

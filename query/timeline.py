@@ -1,8 +1,8 @@
 """One object through time: its lives, its state at a moment, its revisions.
 
-The state at T is the newest version in (epoch, seq) order with ts <= T, of the life that was alive at T, or of the last one
-that had ended by then. A version whose state was left out (large objects) is rebuilt from the newest earlier one that has
-it, patch by patch along the seq chain. Whatever is shown has the hash that was recorded with it.
+The state at T is the newest version in (epoch, seq) order with ts <= T, of the life that was alive at T, or of the last
+one that had ended by then. A version whose state was left out (large objects) is rebuilt from the newest earlier one
+that has it, patch by patch along the seq chain. Whatever is shown has the hash that was recorded with it.
 
 What is asked for and not there is an answer of its own:
   Found         the object as it was
@@ -87,7 +87,7 @@ Outcome = Found | Deleted | NotYet | NeverSeen | NotRecorded | BeforeHorizon
 
 
 def state_at(store: Store, ref: ObjectRef, at: datetime | RvRef, *, now: datetime, uid: str = "") -> Outcome:
-    """The object at a moment, or at one of its resourceVersions (raises BadRevision when it had none at or before it)."""
+    """The object at a moment, or at a resourceVersion (raises BadRevision when it had none at or before it)."""
     if isinstance(at, RvRef):
         return _outcome(store, ref, _version_at_rv(store, ref, at, uid), now)
     newest = _newest_of_each_life(store, ref, at, uid)

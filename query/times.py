@@ -1,16 +1,17 @@
 """The one time grammar, for every `--at/--from/--to/--since/--until` and every `?at=&from=&to=&since=`.
 
-    2026-11-22T03:12:40.5Z     RFC 3339; sub-seconds are kept to the microsecond, `T` may be a space, seconds and zone may be missing
+    2026-11-22T03:12:40.5Z     RFC 3339, kept to the microsecond; `T` may be a space, seconds and zone may be missing
     2026-11-22                 midnight of that day in the asker's zone
     2h  1h30m  2d  90s  500ms  that long ago; also `2h ago` and `-2h`
-    now  now-6h  now/d  now-1d/d+2h    date math as in Grafana: steps back and forth, `/unit` goes to the start of the unit
+    now  now-6h  now-1d/d+2h   date math as in Grafana: steps back and forth, `/unit` goes to the start of the unit
     today  yesterday 14:00  tomorrow   start of the day in the asker's zone, or a time in it
     14:05  14:05:30            its latest past occurrence in the asker's zone
     @1760000000[.123]          seconds since 1970
     rv:12345                   the moment of a resourceVersion, where one object is named
 
-Everything else goes to dateparser (English), imported only then. `now` and the zone are passed in: the grammar reads no clock.
-Instants in the future are fine here; callers decide. A local time that a clock change skipped or repeated means the earlier one.
+Everything else goes to dateparser (English), imported only then. `now` and the zone are passed in: the grammar reads no
+clock. Instants in the future are fine here; callers decide. A local time that a clock change repeated means the earlier
+one.
 """
 
 import re
@@ -66,7 +67,7 @@ class RvRef:
 
 
 def resolve(text: str, *, now: datetime, tz: tzinfo = UTC) -> datetime | RvRef:
-    """The instant that `text` means, in UTC, or the resourceVersion it names. Raises BadTime, which names what is accepted."""
+    """The instant that `text` means, in UTC, or the resourceVersion it names. Raises BadTime: it names what is accepted."""
     wanted = text.strip()
     if not wanted or len(wanted) > LONGEST:
         raise BadTime(f"{_short(text)} is not a time.", ACCEPTED)
@@ -209,7 +210,7 @@ def _number(text: str) -> float | int:
 
 
 def _floor(moment: datetime, unit: str, tz: tzinfo) -> datetime:
-    """The start of the second, minute, hour, day, week (Monday), month or year that `moment` lies in, in its own zone."""
+    """The start of the second, minute, hour, day, week (Monday), month or year of `moment`, in its own zone."""
     if unit in "smh":
         cut = {"s": 1, "m": 60, "h": 3600}[unit]
         wall = moment.replace(tzinfo=None)

@@ -1,0 +1,141 @@
+"""Routes about changes: the list, single events, and the live feed."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from query import changes, coverage, feeds, problems, timeline
+from query.api_objects import IMMUTABLE
+from query.changes import Ask
+from query.coverage import Window
+from query.feeds import FeedChange, Follower
+from query.models import ChangePage
+from query.problems import Refused
+from query.scope import ChangeFilter
+from query.web import (
+    JSONL,
+    LINES,
+    Context,
+    Filtered,
+    FilterParams,
+    Here,
+    Windowed,
+    content,
+    lines,
+    stream_headers,
+    wants,
+    write,
+)
+
+router = APIRouter(tags=["changes"])
+
+Order = Annotated[str, Query(pattern="^(asc|desc)$", description="desc: newest first, pages go back in time.")]
+
+
+@router.get("/changes")
+async def listed(
+    here: Here,
+    request: Request,
+    params: Filtered,
+    window: Windowed,
+    limit: int | None = None,
+    cursor: str = "",
+    order: Order = "asc",
+) -> Response:
+    """What changed in (from, to], oldest first. `Accept: application/jsonl` streams all of it."""
+    after, end = window.resolve(here.clock())
+    assert after is not None  # the default window has a start
+    size = here.settings.page if limit is None else limit
+    streaming = wants(request, *LINES)
+
+    def question() -> tuple[Ask, ChangePage]:
+        chosen, known = params.resolve(here.store)
+        ask = Ask(filter=chosen, after=after, until=end.at, limit=size, newest_first=order == "desc")
+        if streaming:
+            page = changes.Page(items=[], hidden=changes.hidden(here.store, ask), next="", after=after, until=end.at)
+        else:
+            page = changes.changes(here.store, ask, cursor)
+        span = Window(after=page.after, until=page.until, open_end=end.open_end)
+        return ask, ChangePage(
+            items=page.items,
+            next=page.next or None,
+            hidden=page.hidden,
+            from_=page.after,
+            to=page.until,
+            coverage=coverage.assess(here.store, chosen.scope, span, kinds=known),
+        )
+
+    ask, page = await here.readers.run(question)
+    if not streaming:
+        here.metrics.rows.labels("/changes").inc(len(page.items))
+        answer = write(page, request)
+        if page.next:
+            answer.headers["Link"] = f'<{request.url.include_query_params(cursor=page.next)}>; rel="next"'
+        return answer
+    headers = stream_headers(at=page.to, after=page.from_, coverage=page.coverage, hidden=page.hidden)
+    chunks = here.readers.stream(lambda: lines(iter(changes.every(here.store, ask))))
+    return StreamingResponse(chunks, media_type=JSONL, headers=headers)
+
+
+@router.get("/events/{identity:path}")
+async def event(here: Here, request: Request, identity: str) -> Response:
+    """One event, whole, with the state after it. Immutable."""
+    found = await here.readers.run(lambda: timeline.event(here.store, identity))
+    if found is None:
+        raise Refused(
+            problems.problem(
+                404,
+                "never-seen",
+                "Never seen",
+                f"No event has the id {identity[:200]!r}.",
+                hint="Ids come from /changes and …/history.",
+                state="never-seen",
+            )  # fmt: skip
+        )
+    return content(msgspec.json.encode(found), "application/json", request, cache=IMMUTABLE)
+
+
+@router.get("/feed")
+async def feed(
+    here: Here,
+    request: Request,
+    params: Filtered,
+    after: Annotated[str, Query(description="Resume behind this token. Default: from now on.")] = "",
+    format: Annotated[str, Query(pattern="^(|sse|jsonl)$", description="jsonl instead of SSE.")] = "",  # noqa: A002
+    last_event_id: Annotated[str, Header()] = "",
+) -> Response:
+    """Change events as they are stored, as SSE or JSON Lines; resumable by `Last-Event-ID` or `after`."""
+    token = last_event_id or after
+    position = feeds.read_token(token) if token else None
+    follower = await here.feed.start(lambda: _chosen(here, params), position)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    if format == "jsonl" or (not format and wants(request, *LINES)):
+        return StreamingResponse(_jsonl(follower), media_type=JSONL, headers=headers)
+    return StreamingResponse(_sse(follower), media_type="text/event-stream", headers=headers)
+
+
+def _chosen(here: Context, params: FilterParams) -> ChangeFilter:
+    return params.resolve(here.store)[0]
+
+
+async def _jsonl(follower: Follower) -> AsyncIterator[bytes]:
+    """Items as lines; a bookmark line keeps a quiet connection alive and moves the token."""
+    yield b"\n"
+    async for batch in follower.batches():
+        yield b"".join(msgspec.json.encode(item) + b"\n" for item in batch)
+
+
+async def _sse(follower: Follower) -> AsyncIterator[bytes]:
+    """`id` is the resume token. A bookmark carries it too, with an event type of its own."""
+    yield b"retry: 2000\n\n: following\n\n"
+    async for batch in follower.batches():
+        yield b"".join(_sse_event(item) for item in batch)
+
+
+def _sse_event(item: FeedChange | feeds.Notice) -> bytes:
+    kind = "change" if isinstance(item, FeedChange) else item.type
+    # JSON as msgspec writes it holds no line break.
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (item.token.encode(), kind.encode(), msgspec.json.encode(item))

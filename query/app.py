@@ -1,0 +1,236 @@
+"""The HTTP application: routes under /api/v1, a page at /, health and metrics beside them.
+
+Whatever goes wrong leaves as an RFC 9457 problem. The Host header must name this server, or a web page could reach it
+through a name of its own that resolves to loopback (DNS rebinding). Nothing needs the application's lifespan: it also runs
+inside a command, without a server.
+"""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+
+from query import api, api_changes, api_objects, changes, coverage, inventory, page, problems, spec
+from query.changes import Ask
+from query.coverage import Window
+from query.errors import QueryError, TooBusy
+from query.feeds import Feed
+from query.health import Check, Health, healthy, listing
+from query.metrics import Metrics
+from query.models import Problem
+from query.problems import Refused
+from query.readers import Readers
+from query.settings import QuerySettings
+from query.web import Clock, Context, Filtered, Here, Windowed, utc_now
+from schema.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+Next = Callable[[Request], Awaitable[Response]]
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process", "testserver"})
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def create_app(
+    *,
+    store: Store,
+    settings: QuerySettings,
+    registry: CollectorRegistry,
+    health: Health = healthy,
+    clock: Clock = utc_now,
+) -> FastAPI:
+    """The application on this store. `app.state.feed.stop()` ends the streams of followers when the server shuts down."""
+    readers = Readers(readers=settings.readers, streams=settings.streams, patience=settings.patience)
+    metrics = Metrics(registry)
+    feed = Feed(store, readers, settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            feed.stop()
+            readers.close()
+
+    app = FastAPI(title="Kubelapse", version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.context = Context(
+        store=store, readers=readers, feed=feed, settings=settings, metrics=metrics, clock=clock
+    )
+    app.state.feed = feed
+    app.state.health = health
+    app.middleware("http")(_guard(settings, metrics))
+    _errors(app)
+    for router in (api.router, api_changes.router, api_objects.router):
+        app.include_router(router, prefix="/api/v1")
+    app.include_router(_beside)
+    spec.install(app)
+    return app
+
+
+_beside = APIRouter(include_in_schema=False)
+
+
+@_beside.get("/")
+async def recent(here: Here, request: Request, params: Filtered, window: Windowed) -> Response:
+    """Recent changes, newest first."""
+    after, end = window.resolve(here.clock())
+    assert after is not None  # the default window has a start
+
+    def question() -> page.View:
+        chosen, known = params.resolve(here.store)
+        ask = Ask(filter=chosen, after=after, until=end.at, limit=page.SHOWN, newest_first=True)
+        found = changes.changes(here.store, ask)
+        span = Window(after=after, until=end.at, open_end=end.open_end)
+        return page.View(
+            items=found.items,
+            hidden=found.hidden,
+            coverage=coverage.assess(here.store, chosen.scope, span, kinds=known),
+            after=after,
+            until=end.at,
+            clusters=inventory.cluster_names(here.store),
+            params=dict(request.query_params),
+            more=bool(found.next),
+        )
+
+    body = page.render(await here.readers.run(question))
+    headers = {"Content-Security-Policy": page.POLICY, "Cache-Control": "no-cache"}
+    return Response(body, media_type="text/html", headers=headers)
+
+
+@_beside.get("/style.css")
+async def style() -> Response:
+    """The page's style sheet."""
+    return Response(page.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+@_beside.get("/livez")
+async def livez() -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok")
+
+
+@_beside.get("/readyz")
+async def readyz(here: Here, request: Request, verbose: str | None = None) -> Response:
+    """Whether answers can be trusted: the store is reachable, and whatever the composition checks."""
+    checks = [await _store_check(here), *request.app.state.health()]
+    ready = all(each.ok for each in checks)
+    text = listing(checks) if verbose is not None or not ready else "ok"
+    return PlainTextResponse(text, status_code=200 if ready else 503)
+
+
+@_beside.get("/version")
+async def version(here: Here) -> Response:
+    """Of the software."""
+    return Response(msgspec.json.encode({"version": here.settings.version}), media_type="application/json")
+
+
+@_beside.get("/metrics")
+async def metrics(here: Here) -> Response:
+    """For Prometheus."""
+    return Response(generate_latest(here.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _store_check(here: Context) -> Check:
+    try:
+        await here.readers.run(lambda: here.store.rows("SELECT 1"))
+    except (StoreError, TooBusy) as error:
+        return Check(name="store", ok=False, detail=str(error))
+    return Check(name="store", ok=True)
+
+
+def _guard(settings: QuerySettings, metrics: Metrics) -> Callable[[Request, Next], Awaitable[Response]]:
+    """Refuses foreign hosts, measures, and adds the headers that every answer carries."""
+    allowed = _LOOPBACK | {each.lower() for each in settings.hosts}
+
+    async def guard(request: Request, call_next: Next) -> Response:
+        began = time.monotonic()
+        host = (request.url.hostname or "").lower()
+        if "*" not in allowed and host not in allowed:
+            response = _problem(
+                problems.problem(
+                    421,
+                    "wrong-host",
+                    "Wrong host",
+                    f"This server is not known as {host[:100]!r}.",
+                    hint="Use 127.0.0.1 or localhost, or add the name to the server's hosts.",
+                )  # fmt: skip
+            )
+        else:
+            response = await call_next(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        route = getattr(request.scope.get("route"), "path", "other")
+        metrics.requests.labels(route, str(response.status_code)).inc()
+        metrics.seconds.labels(route).observe(time.monotonic() - began)
+        return response
+
+    return guard
+
+
+def _errors(app: FastAPI) -> None:
+    """Every failure becomes a problem."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        return _problem(error.problem)
+
+    @app.exception_handler(QueryError)
+    async def question(request: Request, error: QueryError) -> Response:
+        if isinstance(error, TooBusy):
+            request.app.state.context.metrics.refused.inc()
+        return _problem(problems.of_query_error(error))
+
+    @app.exception_handler(StoreError)
+    async def store(request: Request, error: StoreError) -> Response:
+        log.warning("%s %s: the store failed: %s", request.method, request.url.path, error)
+        return _problem(problems.of_store_error(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        found = error.errors()
+        detail = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in found[:3])
+        return _problem(
+            problems.problem(422, "bad-parameter", "Not a valid parameter", f"{detail}.", hint="See /openapi.json.")
+        )
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        detail = f"{request.method} {request.url.path[:200]} is not served here."
+        return _problem(
+            problems.problem(error.status_code, "http", str(error.detail), detail, hint="See /openapi.json.")
+        )
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, __: Exception) -> Response:
+        return _problem(
+            problems.problem(
+                500,
+                "internal",
+                "Internal error",
+                "Something failed that should not have.",
+                hint="The server's log has the details; please report it.",
+            )  # fmt: skip
+        )
+
+
+def _problem(found: Problem) -> Response:
+    headers = {"Cache-Control": "no-store"} | (
+        {"Retry-After": problems.RETRY_AFTER} if found.status in (429, 503) else {}
+    )
+    return Response(
+        msgspec.json.encode(found), status_code=found.status, media_type=problems.MEDIA_TYPE, headers=headers
+    )

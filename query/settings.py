@@ -1,0 +1,19 @@
+"""What an operator may choose about answers; read from the environment by `kubelapse.settings` only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySettings:
+    """Times in seconds. `hosts`: names besides the loopback ones under which the API may be addressed ("*" = any)."""
+
+    hosts: tuple[str, ...] = ()
+    readers: int = 4
+    streams: int = 4
+    patience: float = 10.0
+    page: int = 500
+    feed_clients: int = 64
+    feed_poll: float = 0.5
+    feed_heartbeat: float = 15.0
+    feed_batch: int = 500
+    version: str = "0.0.0"

@@ -1,0 +1,84 @@
+"""The OpenAPI document: routes and parameters come from FastAPI, the shapes of answers from the Structs themselves."""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from query.feeds import FeedChange, Notice
+from query.models import (
+    ChangePage,
+    Clusters,
+    CoverageReport,
+    History,
+    Kinds,
+    Namespaces,
+    ObjectAt,
+    ObjectDiff,
+    Objects,
+    Problem,
+)
+from schema.events import Event
+
+_ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
+_ANSWERS: dict[str, type] = {
+    "/api/v1/clusters": Clusters,
+    "/api/v1/kinds": Kinds,
+    "/api/v1/namespaces": Namespaces,
+    "/api/v1/objects": Objects,
+    "/api/v1/changes": ChangePage,
+    "/api/v1/events/{identity}": Event,
+    "/api/v1/coverage": CoverageReport,
+    _ONE: ObjectAt,
+    f"{_ONE}/history": History,
+    f"{_ONE}/diff": ObjectDiff,
+}
+_STREAMS = {
+    "/api/v1/changes": "application/jsonl",
+    "/api/v1/snapshot": "application/jsonl",
+    "/api/v1/feed": "text/event-stream",
+}
+_REF = "#/components/schemas/{name}"
+
+# An OpenAPI document is a tree of mixed JSON.
+Document = dict[str, Any]
+
+
+def install(app: FastAPI) -> None:
+    """Make `/openapi.json` tell the shapes of answers."""
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+
+def _document(app: FastAPI) -> Document:
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary="What changed, when and by whom, for every object of a cluster at any moment.",
+        routes=app.routes,
+    )
+    kinds = [*_ANSWERS.values(), Problem, FeedChange, Notice]
+    shapes, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+    problem = shapes[kinds.index(Problem)]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _describe(path, operation, dict(zip(kinds, shapes, strict=True)), problem)
+    app.openapi_schema = document
+    return document
+
+
+def _describe(path: str, operation: Document, shapes: dict[type, Document], problem: Document) -> None:
+    answers = operation["responses"]
+    answers.pop("422", None)
+    answers["default"] = {"description": "A problem", "content": {"application/problem+json": {"schema": problem}}}
+    content: Document = {}
+    if path in _ANSWERS:
+        content["application/json"] = {"schema": shapes[_ANSWERS[path]]}
+    if path in _STREAMS:
+        content[_STREAMS[path]] = {}
+    if path == _ONE:
+        content["application/yaml"] = {}
+    answers["200"] = {"description": "The answer", "content": content or {"application/json": {}}}
