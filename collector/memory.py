@@ -108,9 +108,8 @@ class Memory:
         passed = numeric(rv)
         self._ended = {uid: end for uid, end in self._ended.items() if numeric(end) > passed >= 0}
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
+    def forget_ended(self) -> None:
+        """No stream repeats what is known of ended lives."""
         self._ended.clear()
 
     def pack(self, version: Version) -> bytes:

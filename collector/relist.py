@@ -92,23 +92,31 @@ class Comparison:
         """The event for one listed object, or None when it is what we know."""
         uid = header.life
         entry = self._memory.get(uid)
-        if not fresh.cause and self._is_known(header.resource_version, entry, uid):
-            return None
-        seen = Observation(cut(item))
-        if fresh.gap is None or (entry is None and fresh.cause == MEMORY_LOST):
-            return self._recorder.first(seen, self._how(fresh, "list"))
         if entry is None:
-            return self._recorder.first(seen, self._how(fresh, "relist"))
-        if not fresh.cause:
-            return self._recorder.change(seen, entry, self._how(fresh, "relist"))
-        if fresh.cause == ROLLBACK and bytes.fromhex(digest(self._recorder.compose(seen, None).state)) != entry.hash:
-            return self._recorder.rebase(seen, entry, self._how(fresh, "relist"))
-        return self._recorder.first(seen, self._how(fresh, "list"))
+            return self._appeared(item, fresh) if fresh.cause or not self._has_ended(uid, header) else None
+        if entry.epoch != fresh.epoch:
+            return self._reopened(item, entry, fresh)
+        if header.resource_version == entry.rv or -1 < numeric(header.resource_version) <= numeric(entry.rv):
+            return None  # the same version, or an older one: then the list is behind what the watch has told
+        return self._recorder.change(Observation(cut(item)), entry, self._how(fresh, "relist"))
 
-    def _is_known(self, rv: str, entry: Entry | None, uid: str) -> bool:
-        """The same version, or an older one: then the list is behind what the watch has told."""
-        known = entry.rv if entry is not None else self._memory.ended(uid)
-        return known is not None and (rv == known or -1 < numeric(rv) <= numeric(known))
+    def _appeared(self, item: bytes, fresh: FreshList) -> Recorded:
+        """A life that memory does not have: seen for the first time, or begun in the gap."""
+        begun = fresh.gap is not None and fresh.cause != MEMORY_LOST
+        return self._recorder.first(Observation(cut(item)), self._how(fresh, "relist" if begun else "list"))
+
+    def _reopened(self, item: bytes, entry: Entry, fresh: FreshList) -> Recorded:
+        """The first event of a known life in a new epoch; a change only where states can be compared, and differ."""
+        seen = Observation(cut(item))
+        same = bytes.fromhex(digest(self._recorder.compose(seen, None).state)) == entry.hash
+        if same or fresh.cause in (REDACTION_KEY, VERSION_SWITCHED):
+            return self._recorder.first(seen, self._how(fresh, "list"))
+        return self._recorder.rebase(seen, entry, self._how(fresh, "relist"))
+
+    def _has_ended(self, uid: str, header: Header) -> bool:
+        """The watch has told of this life's end already; the list is behind it."""
+        end = self._memory.ended(uid)
+        return end is not None and numeric(header.resource_version) <= numeric(end)
 
     def _how(self, fresh: FreshList, origin: Literal["list", "relist"]) -> Sighted:
         gap = fresh.gap

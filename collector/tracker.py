@@ -314,6 +314,7 @@ class Tracker:
         """A new chain for every object; its number is the time in milliseconds, but always larger than the last one."""
         self._epoch = max(micros(self._clock()) // 1000, self._epoch + 1)
         self._cause = cause
+        self._memory.forget_ended()  # versions of another epoch cannot be compared
 
     def _gap(self, from_rv: str, to_rv: str, at: datetime, reason: str) -> Gap:
         # Without a resume point nothing is known since the chains were opened.

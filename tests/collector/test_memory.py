@@ -1,0 +1,80 @@
+"""Memory gives back what it was given, and costs little."""
+
+import gc
+import tracemalloc
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.memory import Entry, Memory, Version
+from collector.observation import sections_of
+from schema.canonical import JsonObject, canonical
+from tests.fakes.served import NOON, served, tracker
+
+
+def entry(memory: Memory, version: Version, *, name: str = "web", rv: str = "7") -> Entry:
+    packed = memory.pack(version)
+    return Entry(namespace="shop", name=name, epoch=1, seq=1, rv=rv, digest=b"\0" * 16, packed=packed)
+
+
+def version(number: int) -> Version:
+    state = canonical(
+        {"kind": "Pod", "metadata": {"name": f"n{number}", "labels": {"app": "web"}}, "spec": {"x": [number] * 9}}
+    )
+    return Version(state, sections_of(state), {"kubelet\0Update\0status\0v1": "2026-03-01T12:00:00Z"}, b"12345678")
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=150, unique=True))
+def test_what_is_remembered_comes_back_also_after_the_dictionary_was_made(numbers: list[int]) -> None:
+    memory = Memory()
+    for number in numbers:
+        memory.put(f"u-{number}", entry(memory, version(number)))
+    assert len(memory) == len(numbers)
+    for number in numbers:
+        kept = memory.get(f"u-{number}")
+        assert kept is not None
+        assert memory.unpack(kept) == version(number)
+
+
+def test_sections_lie_where_they_are_said_to_be() -> None:
+    state = canonical({"kind": "A", "Ω/": {"x": [1, "}"]}, "spec": None})
+    found = {one.name: orjson.loads(state[one.start : one.end]) for one in sections_of(state)}
+    assert found == orjson.loads(state)
+
+
+def test_ended_lives_are_known_until_the_resume_point_has_passed_them() -> None:
+    memory = Memory()
+    memory.put("u-1", entry(memory, version(1)))
+    memory.end("u-1", "50")
+    assert (memory.get("u-1"), memory.ended("u-1")) == (None, "50")
+    memory.prune("49")
+    assert memory.ended("u-1") == "50"
+    memory.prune("50")
+    assert memory.ended("u-1") is None
+
+
+def test_a_remembered_object_costs_less_than_three_kilobytes() -> None:
+    spec: JsonObject = {
+        "containers": [
+            {"name": f"c{i}", "env": [{"name": f"V{j}", "value": f"v-{i}-{j}"} for j in range(60)]} for i in (1, 2)
+        ]
+    }
+    items = [
+        served(
+            n,
+            {"spec": {**spec, "id": n}, "status": {"podIP": f"10.0.{n % 250}.{n // 250}"}},
+            uid=f"u-{n:032d}",
+            name=f"pod-{n}",
+        )
+        for n in range(2000)
+    ]
+    assert len(items[0]) > 3000
+    found = tracker()
+    found.restore([], None)
+    tracemalloc.start()
+    found.replace(items, rv="5000", at=NOON, reason="")
+    gc.collect()
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used / len(items) < 3000
