@@ -1,11 +1,13 @@
 """What a user installs is what this repository holds."""
 
+import contextlib
 import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -59,13 +61,29 @@ def test_the_changelog_knows_the_version() -> None:
     assert headings[0] == "Unreleased" or headings[0] == kubelapse.__version__
 
 
+def locked() -> list[str]:
+    """Distributions of the lock that carry a hash."""
+    pattern = r"^([a-z0-9.-]+)==\S+(?: ;[^\\]*)? \\\n    --hash=sha256:"
+    return re.findall(pattern, (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+
+
 def test_the_lock_has_a_hash_for_every_dependency_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
     asked = project["project"]["dependencies"] + [
-        one for one in project["dependency-groups"]["dev"] if isinstance(one, str)
+        one for one in groups["dev"] + groups["build"] if isinstance(one, str)
     ]
     names = {re.split(r"[<>=! \[]", one)[0].lower().replace("_", "-") for one in asked}
-    locked = re.findall(
-        r"^([a-z0-9.-]+)==\S+(?: ;[^\\]*)? \\\n    --hash=sha256:", (ROOT / "requirements.lock").read_text(), re.M
-    )
-    assert names <= set(locked)
+    assert names <= set(locked())
+
+
+def test_no_two_distributions_of_the_lock_install_the_same_module() -> None:
+    """Else the one that a machine gets depends on the order of its installer."""
+    owner: dict[str, str] = {}
+    clashes = []
+    for name in locked():
+        with contextlib.suppress(metadata.PackageNotFoundError):  # for another platform
+            for file in metadata.files(name) or ():
+                if file.suffix == ".py" and owner.setdefault(str(file), name) != name:
+                    clashes.append((str(file), name, owner[str(file)]))
+    assert not clashes
