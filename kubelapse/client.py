@@ -30,6 +30,7 @@ IN_PROCESS = "http://localhost"
 _COMMANDS = {
     "never-seen": "Check type, namespace and spelling; kubelapse changes --first-sight lists what was seen.",
     "not-recorded": "kubelapse coverage tells what is recorded, since when, and why something is not.",
+    "unknown-kind": "kubelapse coverage lists every known type.",
 }
 
 Query = Mapping[str, str | int | None]
@@ -60,7 +61,9 @@ class Refused(AnswerError):
 def _sentence(status: int, problem: Mapping[str, object]) -> str:
     text = str(problem.get("detail") or problem.get("title") or f"the server answered {status}")
     # Some hints name routes; who typed a command is told a command.
-    hint = _COMMANDS.get(str(problem.get("state")), str(problem.get("hint") or ""))
+    hint = str(problem.get("hint") or "")
+    if API in hint:
+        hint = _COMMANDS.get(str(problem.get("state")), "")
     return f"{text.rstrip('.')}. {hint}" if hint else text
 
 

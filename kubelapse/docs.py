@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from collector.metrics import Metrics as CollectorMetrics
 from ingest.metrics import Metrics as IngestMetrics
 from kubelapse import settings
+from kubelapse.cli import reference
 from query.metrics import Metrics as QueryMetrics
 
 _METRICS_HEAD = """# Metrics
@@ -54,7 +55,11 @@ def _row(collector: Collector) -> str:
 
 def pages() -> dict[str, str]:
     """Path below the repository → content."""
-    return {"docs/settings.md": settings.markdown(), "docs/metrics.md": metrics()}
+    return {
+        "docs/settings.md": settings.markdown(),
+        "docs/metrics.md": metrics(),
+        "docs/cli.md": reference.markdown(),
+    }
 
 
 def main() -> None:

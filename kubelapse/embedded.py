@@ -13,13 +13,14 @@ import socket
 import sys
 import uuid
 import webbrowser
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from collector.clock import utc_now
-from collector.cluster import ClusterError
+from collector.cluster import ClusterError, Forbidden
 from collector.errors import CollectorError
 from collector.metrics import Metrics as CollectorMetrics
 from collector.run import Collector
@@ -37,13 +38,11 @@ from kubelapse.keyfile import KeyFileError, load_key
 from kubelapse.memorylog import MemoryLog
 from kubelapse.observe import new_registry
 from kubelapse.restore import Restorer
-from kubelapse.server import PortInUse, Server, end_on_signals, listen, make_app, make_server, url_of
+from kubelapse.server import PortInUse, Server, end_on_signals, listen, make_app, url_of
 from kubelapse.settings import Settings
 from kubelapse.stores import data_dir, leave_url, open_store
+from query.health import Check
 from schema.store import Store, StoreError
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +82,14 @@ class Parts:
     ingester: Ingester
     server: Server
     socket: socket.socket
+    progress: "Progress"
+
+
+@dataclass(slots=True)
+class Progress:
+    """`settled`: every first list is in the store."""
+
+    settled: bool = False
 
 
 async def up(settings: Settings, *, say: Say) -> None:
@@ -102,7 +109,7 @@ async def _up(settings: Settings, stop: asyncio.Event, say: Say) -> None:
     with listen(settings[known.HOST], settings[known.PORT]) as bound:
         cluster = await reach(settings)
         try:
-            uid = settings[known.CLUSTER_UID] or await cluster.api.uid()
+            uid = settings[known.CLUSTER_UID] or await _uid(cluster)
             capture = collector_settings(settings, cluster.name, key)
             _introduce(say, capture, cluster, uid, data)
             store = await asyncio.to_thread(open_store, settings)
@@ -112,6 +119,16 @@ async def _up(settings: Settings, stop: asyncio.Event, say: Say) -> None:
                 await asyncio.to_thread(store.close)
         finally:
             await cluster.api.close()
+
+
+async def _uid(cluster: Reached) -> str:
+    try:
+        return await cluster.api.uid()
+    except Forbidden:
+        raise UpError(
+            "these credentials may not get the namespace kube-system, whose uid tells clusters apart: allow it, "
+            f"or set {known.CLUSTER_UID.env}"
+        ) from None
 
 
 def collector_settings(settings: Settings, name: str, key: bytes) -> CollectorSettings:
@@ -168,16 +185,40 @@ def assemble(
     bound: socket.socket,
 ) -> Parts:
     """The parts, wired to one another; nothing runs yet."""
-    registry = new_registry()
+    registry, progress = new_registry(), Progress()
     memory = MemoryLog(checkpoint=Checkpoint(settings.data, capture.cluster), restorer=restorer)
     collector = Collector(
-        cluster=cluster.api, sink=memory, settings=capture, metrics=CollectorMetrics(registry), clock=utc_now
+        cluster=cluster.api,
+        sink=memory,
+        settings=capture,
+        metrics=CollectorMetrics(registry),
+        clock=utc_now,
+        skew=cluster.skew,
     )
     ingester = Ingester(
         source=memory, store=store, settings=IngestSettings(), metrics=IngestMetrics(registry), clock=utc_now
     )
-    app = make_app(store, registry, lambda: checks(memory, collector, ingester))
-    return Parts(log=memory, collector=collector, ingester=ingester, server=make_server(app), socket=bound)
+    app = make_app(
+        store,
+        registry,
+        host=settings[known.HOST],
+        health=lambda: checks(memory, collector, ingester, progress),
+    )
+    server = Server(app)
+    return Parts(log=memory, collector=collector, ingester=ingester, server=server, socket=bound, progress=progress)
+
+
+def checks(memory: MemoryLog, collector: Collector, ingester: Ingester, progress: Progress) -> list[Check]:
+    """What /readyz says beside the store."""
+    capture, storing = collector.status(), ingester.status()
+    waiting = [str(one.scope) for one in capture.scopes if one.current_until is None and not one.trouble]
+    behind = f"waiting for the first list of {', '.join(waiting[:5])}" if waiting else "first lists are being stored"
+    return [
+        Check(name="first-lists", ok=progress.settled, detail=behind),
+        Check(name="discovery", ok=not capture.trouble, detail=capture.trouble),
+        Check(name="ingest", ok=not storing.trouble, detail=storing.trouble),
+        Check(name="log", ok=not memory.trouble, detail=memory.trouble),
+    ]
 
 
 def settle_memory() -> None:
@@ -193,12 +234,12 @@ async def run(parts: Parts, stop: asyncio.Event, say: Say) -> None:
     capture = asyncio.create_task(parts.collector.run(capture_stop), name="collector")
     storing = asyncio.create_task(_storing(parts), name="ingester")
     serving = asyncio.create_task(parts.server.serve(sockets=[parts.socket]), name="server")
-    telling = asyncio.create_task(_tell_when_ready(parts, say), name="ready")
+    looking = asyncio.create_task(_first_look(parts, say), name="first-look")
     asking = asyncio.create_task(stop.wait(), name="signal")
     try:
-        await asyncio.wait({capture, storing, serving, asking}, return_when=asyncio.FIRST_COMPLETED)
+        await _until_one_ends(looking, {capture, storing, serving, asking})
     finally:
-        for waiting in (telling, asking):
+        for waiting in (looking, asking):
             waiting.cancel()
         capture_stop.set()
         await _bounded(capture, STOP_COLLECTOR, "the collector")
@@ -206,8 +247,31 @@ async def run(parts: Parts, stop: asyncio.Event, say: Say) -> None:
         await _bounded(storing, STOP_SERVER, "the ingester")
         parts.server.stop()
         await _bounded(serving, STOP_SERVER, "the server")
-    _raise_first(capture, storing, serving)
+    _raise_first(looking, capture, storing, serving)
     say("stopped; start again with the same command to go on from here")
+
+
+async def _until_one_ends(looking: "asyncio.Task[None]", others: "set[asyncio.Task[Any]]") -> None:
+    """Until a task ends that should not; the first look may end in peace."""
+    await asyncio.wait({looking, *others}, return_when=asyncio.FIRST_COMPLETED)
+    if looking.done() and looking.exception() is None:
+        await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _first_look(parts: Parts, say: Say) -> None:
+    """Say what is watched once that is known, and when it is stored. Raises UpError when nothing may be watched."""
+    while not (status := parts.collector.status()).ready:  # noqa: ASYNC110 - capture has no event for it
+        await asyncio.sleep(0.1)
+    verdicts = Counter(info.watching for info in status.kinds.values())
+    if not verdicts["yes"]:
+        raise UpError(
+            "nothing may be listed and watched with these credentials: bind the ClusterRole `view`, or name namespaces "
+            "with --namespace (kubelapse doctor tells more)"
+        )
+    await parts.log.flush()
+    parts.progress.settled = True
+    others = ", ".join(f"{count} {why}" for why, count in sorted(verdicts.items()) if why not in ("yes", "unwatchable"))
+    say(f"watching {verdicts['yes']} kinds{f' ({others}: see kubelapse coverage)' if others else ''}")
 
 
 async def _storing(parts: Parts) -> None:

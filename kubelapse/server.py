@@ -7,11 +7,14 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from collector.clock import utc_now
 from kubelapse import __version__
 
 if TYPE_CHECKING:
@@ -59,22 +62,22 @@ def url_of(bound: socket.socket) -> str:
 class Server(uvicorn.Server):
     """Uvicorn that leaves signals to the composition, which has more to end than HTTP."""
 
+    def __init__(self, app: "Starlette") -> None:
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False
+        )
+        super().__init__(config)
+        self._end_streams: Callable[[], None] = app.state.feed.stop
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Nothing is captured."""
         yield
 
     def stop(self) -> None:
-        """Take no new request, end open ones within the grace."""
+        """Take no new request, end the feeds, let open requests end within the grace."""
         self.should_exit = True
-
-
-def make_server(app: "Starlette") -> Server:
-    """A server for this application; logging is ours."""
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="auto"
-    )
-    return Server(config)
+        self._end_streams()
 
 
 def end_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> None:
@@ -93,20 +96,56 @@ def end_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> None:
         loop.add_signal_handler(number, received, number)
 
 
-def make_app(store: "Store", registry: "CollectorRegistry", health: "Health | None" = None) -> "Starlette":
-    """The query application on this store, with what only the composition can offer."""
+def make_app(
+    store: "Store",
+    registry: "CollectorRegistry",
+    *,
+    host: str = "",
+    health: "Health | None" = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> "Starlette":
+    """The query application on this store, with what only the composition can offer. `host`: where it will listen."""
     from query.app import create_app
     from query.health import healthy
     from query.settings import QuerySettings
 
-    app: Starlette = create_app(
-        store=store, settings=QuerySettings(version=__version__), registry=registry, health=health or healthy
+    settings = QuerySettings(version=__version__, hosts=host_names(host))
+    app = create_app(store=store, settings=settings, registry=registry, health=health or healthy, clock=clock)
+    app.add_api_route(
+        "/api/v1/verify", verifier(store), methods=["POST"], tags=["coverage"], summary="Re-apply stored history"
     )
     return app
 
 
-def offline_app(store: "Store") -> "Starlette":
+def host_names(host: str) -> tuple[str, ...]:
+    """Names under which a server that listens there may be addressed; who listens everywhere is met under any."""
+    return ("*",) if host in ("0.0.0.0", "::") else (host,) if host else ()
+
+
+def offline_app(store: "Store", clock: Callable[[], datetime] = utc_now) -> "Starlette":
     """The query application on a store that nothing writes."""
     from kubelapse.observe import new_registry
 
-    return make_app(store, new_registry())
+    return make_app(store, new_registry(), clock=clock)
+
+
+def verifier(store: "Store") -> Callable[[dict[str, object]], dict[str, object]]:
+    """The function behind POST /verify. One at a time: it reads everything it is asked about."""
+    from kubelapse.verify import Wanted, verify
+    from query.errors import BadReference, TooBusy
+
+    turn = threading.Lock()
+
+    def answer(body: dict[str, object]) -> dict[str, object]:
+        try:
+            wanted = Wanted.read(body)
+        except ValueError as error:
+            raise BadReference(f"{error}.", "Send an object such as {}.") from None
+        if not turn.acquire(blocking=False):
+            raise TooBusy("Another verification is under way.", "Wait for its end.")
+        try:
+            return dict(verify(store, wanted).answer())
+        finally:
+            turn.release()
+
+    return answer

@@ -1,9 +1,9 @@
 """Proof of stored history by an implementation that did not write it: the `jsonpatch` library (RFC 6902).
 
-Per object and epoch, in seq order: seq has no hole, prev_rv names the version before, resourceVersions rise; each patch,
-applied forwards to the state before, gives the state whose hash the row promises, and applied backwards gives the state
-before; a state that stands on the row is the same state. Nothing of our own differ or patch code is used here; canonical
-form and hash are, because they define what is promised.
+Per object and epoch, in seq order: seq has no hole, prev_rv names the version before, resourceVersions rise; each
+patch, applied forwards to the state before, gives the state whose hash the row promises, and applied backwards gives
+the state before; a state that stands on the row is the same state. Nothing of our own differ or patch code is used
+here; canonical form and hash are, because they define what is promised.
 """
 
 import time

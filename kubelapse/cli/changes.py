@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kubelapse.client import Client
     from schema.canonical import JsonObject
 
-PAGE = 5000
+PAGE = 5000  # of at most 10,000 that a server gives at once
 
 
 @click.command("changes")
@@ -66,7 +66,7 @@ def _query(
         raise click.UsageError("--since and --from exclude one another")
     return {
         "from": session.instant(since or start or "1h"),
-        "to": session.instant(end or "now"),
+        "to": session.end(end),
         "cluster": session.cluster,
         "namespace": scope.namespace,
         "kind": scope.kind,
@@ -80,19 +80,21 @@ def _query(
 
 
 async def all_pages(client: "Client", query: dict[str, str | int | None], *, limit: int | None) -> "JsonObject":
-    """Follow the cursor to its end; coverage and counts are those of the first page, which fixed the watermark."""
-    answer = await client.get("/changes", {**query, "limit": PAGE})
+    """Follow the cursor to the end, or take the newest `limit`; coverage and counts are those of the first page."""
+    if limit is not None:
+        query = {**query, "order": "desc"}
+    answer = await client.get("/changes", {**query, "limit": min(PAGE, limit or PAGE)})
     items = answer["items"]
     assert isinstance(items, list)
     page = answer
-    while page.get("next"):
+    while page.get("next") and (limit is None or len(items) < limit):
         page = await client.get("/changes", {**query, "limit": PAGE, "cursor": str(page["next"])})
         more = page["items"]
         assert isinstance(more, list)
         items.extend(more)
+    if limit is not None:
+        answer["items"] = items[:limit][::-1]
     answer["next"] = None
-    if limit is not None and len(items) > limit:
-        answer["items"] = items[-limit:]
     return answer
 
 

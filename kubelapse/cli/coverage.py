@@ -28,7 +28,7 @@ async def coverage(
     """What was watched, since when, with which gaps; also the kinds that are off, excluded or forbidden."""
     query = {
         "from": session.instant(start) if start else None,
-        "to": session.instant(end) if end else None,
+        "to": session.end(end),
         "cluster": session.cluster,
         "namespace": namespace,
         "kind": kind,

@@ -52,7 +52,7 @@ async def diff(
     """
     moments = {
         "from": session.instant(start, versions=True),
-        "to": session.instant(end, versions=True),
+        "to": session.end(end, versions=True),
         "uid": uid,
     }
     async with session.client() as client:

@@ -40,7 +40,7 @@ async def history(
     query = {
         "uid": uid,
         "from": session.instant(start) if start else None,
-        "to": session.instant(end) if end else None,
+        "to": session.end(end),
         "noise": noise,
     }
     async with session.client() as client:

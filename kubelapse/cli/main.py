@@ -28,8 +28,8 @@ COMMANDS = {
     "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),
     "version": ("kubelapse.cli.version", "Versions of this program and of the server it would ask."),
 }
-EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff) or history damaged (verify), 2 and above an error,
-3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
+EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff) or history damaged (verify), 2 and above an
+error, 3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
 
 
 class LazyGroup(click.Group):
@@ -93,7 +93,7 @@ def run(argv: Sequence[str]) -> int:
         return error.exit_code
     except click.Abort:
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click makes the one into the other
         return _reader_left()
     except MemoryError:
         Failure("out of memory: ask a narrower question, or with --limit").show()

@@ -9,7 +9,7 @@ import click
 
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.session import Session, Style, Surroundings, make_session
-from kubelapse.settings import Setting, SettingError
+from kubelapse.settings import Setting, SettingError, flag
 
 Function = Callable[..., object]
 Decorator = Callable[[Function], Function]
@@ -29,7 +29,7 @@ class ScopeArgs:
 def setting_option(setting: Setting[object], **extra: object) -> Decorator:
     """A flag for this setting; its value stays text until the settings are read."""
     note = f"  [env: {setting.env}]"
-    if setting.parse("") is False:
+    if setting.parse is flag:
         return click.option(
             setting.flag, setting.name, is_flag=True, flag_value="true", default=None, help=setting.help
         )

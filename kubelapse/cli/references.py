@@ -1,6 +1,6 @@
 """From `deploy/web`, `deployments.apps web` or `Deployment/web` to the one object that is meant.
 
-The inventory of the store decides, deleted objects included, so that the past of a gone object can be asked for by name.
+The inventory of the store decides, deleted objects included, so that a gone object can be asked for by its name.
 Where a name stands in several namespaces or clusters the command asks which one, instead of guessing.
 """
 

@@ -110,10 +110,10 @@ def _print_table(session: Session, items: "Sequence[JsonObject]") -> None:
     is_wide = session.style.output == "wide"
     header, row = (WIDE, wide) if is_wide else (NARROW, narrow)
     text = table(header, [row(session, item) for item in items], headers=session.style.headers)
-    session.out(_colored(text, items, session) if session.colored else text)
+    session.out(_colored(text, items) if session.colored else text)
 
 
-def _colored(text: str, items: "Sequence[JsonObject]", session: Session) -> str:
+def _colored(text: str, items: "Sequence[JsonObject]") -> str:
     lines = text.splitlines(keepends=True)
     first = len(lines) - len(items)
     body = [

@@ -95,6 +95,10 @@ class Session:
 
     # --- time
 
+    def end(self, text: str | None, *, versions: bool = False) -> str | None:
+        """As `instant`; None for "now", which the server reads as "as far as is known", not as an instant."""
+        return None if text is None or text.strip().lower() in ("", "now") else self.instant(text, versions=versions)
+
     def instant(self, text: str, *, versions: bool = False) -> str:
         """An instant as RFC 3339 in UTC; `rv:…` goes through where `versions` is allowed."""
         from query.errors import BadTime

@@ -53,7 +53,7 @@ async def show(
     kubelapse show deploy/web -n shop --at 2h
     kubelapse show deploy/web -n shop --at 'yesterday 14:00' --clean | kubectl apply -f -
     """
-    moment = session.instant(at, versions=True)
+    moment = session.end(at, versions=True)
     async with session.client() as client:
         found = await find(session, client, reference, namespace, uid)
         answer = await client.get(found.path, {"at": moment, "uid": uid})

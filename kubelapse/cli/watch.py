@@ -53,7 +53,7 @@ async def _follow(session: Session, client: "Client", query: dict[str, str | int
             async with client.lines("/feed", query) as lines:
                 async for item in lines:
                     failures = 0
-                    query["after"] = str(token_of(item) or query["after"] or "")
+                    query["after"] = str(item.get("token") or query["after"] or "")
                     shown += _show(session, item)
                     if limit is not None and shown >= limit:
                         return
@@ -68,31 +68,28 @@ async def _follow(session: Session, client: "Client", query: dict[str, str | int
         await asyncio.sleep(PAUSE)
 
 
-def token_of(item: "JsonObject") -> object:
-    """The resume token of a feed line."""
-    return item.get("token") or item.get("after") or item.get("cursor")
-
-
 def _show(session: Session, item: "JsonObject") -> int:
     """Print one line of the feed; 1 when it was a change."""
-    event = item.get("event", item)
-    if not isinstance(event, dict) or "op" not in event:
-        return _control(session, item)
+    if "op" not in item:
+        _notice(session, item)
+        return 0
     output = session.style.output
     if output == "jsonl":
         session.out(json_text(item, indent=False) + "\n")
     elif output == "name":
-        session.out(f"{plain(object_name(event))}\n")
+        session.out(f"{plain(object_name(item))}\n")
     else:
-        session.out(_line(wide(session, event) if output == "wide" else narrow(session, event)))
+        session.out(_line(wide(session, item) if output == "wide" else narrow(session, item)))
     return 1
 
 
-def _control(session: Session, item: "JsonObject") -> int:
-    kind = str(item.get("type", ""))
-    if kind in ("gap", "late") or "reason" in item:
-        session.note(f"{kind or 'notice'}: {item.get('reason', '')}")
-    return 0
+def _notice(session: Session, item: "JsonObject") -> None:
+    gap = item.get("gap")
+    if item.get("type") == "reset":
+        session.note("warning: this resume token leads nowhere any more; the feed begins anew, changes may be missing")
+    elif isinstance(gap, dict):
+        span = f"{session.spoken(gap.get('from'))} to {session.spoken(gap.get('to'))}"
+        session.note(f"warning: gap in {gap.get('resource')} from {span}: {gap.get('reason')}")
 
 
 def _header(session: Session) -> None:

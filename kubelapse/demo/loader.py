@@ -1,8 +1,8 @@
 """A recorded bundle becomes fresh history: every time is moved so that the recording ends now.
 
 A bundle is zstd-compressed JSONL of log records (`schema.codec`), in log order. Moving by whole seconds keeps every
-time's form, so a state with moved times is as long as before and still canonical; what is derived from content or time is made
-anew: hashes, epochs, ids. The records then go through the ingester, as they did when they were recorded.
+time's form, so a state with moved times is as long as before and still canonical; what is derived from content or
+time is made anew: hashes, epochs, ids. The records then go through the ingester, as they did when they were recorded.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ import webbrowser
 import click
 
 from kubelapse.observe import new_registry
-from kubelapse.server import end_on_signals, make_app, make_server, url_of
+from kubelapse.server import Server, end_on_signals, make_app, url_of
 from kubelapse.stores import leave_url
 from schema.store import Store
 
@@ -18,7 +18,7 @@ async def serve(store: Store, bound: socket.socket, *, browser: bool) -> None:
     stop = asyncio.Event()
     url = url_of(bound)
     leave_url(store, url)
-    server = make_server(make_app(store, new_registry()))
+    server = Server(make_app(store, new_registry(), host=bound.getsockname()[0]))
     end_on_signals(stop, lambda _: server.stop())
     click.echo(f"\nserving the incident on {url}  (Ctrl-C ends)", err=True)
     click.echo(f"try: kubelapse changes --since 1h --server {url}", err=True)
