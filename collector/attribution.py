@@ -1,10 +1,11 @@
 """Who changed what, from managedFields (structured-merge-diff, KEP-555); the limits are stated, never papered over.
 
-Each entry names a manager, an operation, a time (whole seconds) and the set of fields it owns: `f:` members, `k:` items
-of keyed lists, `v:` members of sets, `i:` places. Whoever sets a value takes its field over, and with it the entry's time.
-So the owner of a changed value in the new version is its writer. What is only removed leaves no owner and often no time:
-then the only entry whose time is new is named, with low confidence. Deletions name nobody. Managers are chosen by clients
-(a `fieldManager` parameter or the User-Agent): they are names, not authenticated identities.
+Each entry names a manager, an operation, a time (whole seconds) and the set of fields it owns: `f:` members, `k:`
+items of keyed lists, `v:` members of sets, `i:` places. Whoever sets a value takes its field over, and with it the
+entry's time. So the owner of a changed value in the new version is its writer. What is only removed leaves no owner
+and often no time: then the only entry whose time is new is named, with low confidence. Deletions name nobody.
+Managers are chosen by clients (a `fieldManager` parameter or the User-Agent): they are names, not authenticated
+identities.
 
 Field sets are parsed entry by entry, only when they are asked, newest entries first; walked along changed paths only.
 """
@@ -27,7 +28,17 @@ from schema.listkeys import heuristic
 from schema.paths import Field, Index, Key, Path, Token
 
 _UNTRACKED: Final = frozenset(
-    "name namespace generateName uid selfLink generation creationTimestamp deletionTimestamp deletionGracePeriodSeconds".split()
+    {
+        "name",
+        "namespace",
+        "generateName",
+        "uid",
+        "selfLink",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    }
 )
 """Fields of metadata that the server writes and never tracks (apiserver: managedfields stripmeta)."""
 
@@ -109,7 +120,7 @@ class Managed:
     __slots__ = ("claimants", "fingerprint", "known", "stamps")
 
     def __init__(self, raw: Raw | bytes | None, before: Stamps | None, *, since: datetime | None = None) -> None:
-        """`before` None: unknown, as after a restart; then an entry counts as fresh if its time is not before `since`."""
+        """`before` None: unknown (after a restart); then an entry is fresh if its time is not before `since`."""
         entries = _entries(raw)
         self.known = before is not None
         self.stamps: Stamps = {}
@@ -147,7 +158,7 @@ NO_EDITS: Final = Attribution([], NOBODY, None)
 
 
 def attribute(edits: Sequence[Edit], managed: Managed, *, merged: bool = False) -> Attribution:
-    """Whose edits these are. `merged`: several writes may lie between the versions (a relist), nothing is certain then."""
+    """Whose edits these are. `merged`: several writes may lie between the versions, so nothing is certain."""
     owners = [None if edit.op == "remove" else managed.owner(edit.path) for edit in edits]
     writers = {id(owner): owner for owner in owners if owner is not None}
     complete = all(owner is not None or _needs_no_owner(edit) for owner, edit in zip(owners, edits, strict=True))

@@ -1,13 +1,15 @@
 """When did it happen? Estimates for what was read late, with an error that is never smaller than the real one.
 
-Known for certain: an event lies between `not_before` (the last moment the stream was known to be current) and `observed`,
-and events of one kind happened in the order of their resourceVersions. On top of that come the server's own claims, whole
-seconds of its clock, turned into bounds of ours by `collector.skew`. So bounds travel: what happened after something is
-not earlier (forward pass), what happened before something is not later (backward pass). The estimate is the middle, the
-error half the width, rounded up to milliseconds; equal estimates are parted by a microsecond each.
+Known for certain: an event lies between `not_before` (the last moment the stream was known to be current) and
+`observed`, and events of one kind happened in the order of their resourceVersions. On top of that come the server's
+own claims, whole seconds of its clock, turned into bounds of ours by `collector.skew`. So bounds travel: what
+happened after something is not earlier (forward pass), what happened before something is not later (backward pass).
+The estimate is the middle, the error half the width, rounded up to milliseconds; equal estimates are parted by a
+microsecond each.
 
-Claims can be wrong (a commit held up by admission, times written by a client, servers with different clocks). Where two
-contradict each other, the one that contradicts most goes, and of a single pair both go: wider, never narrower than is true.
+Claims can be wrong (a commit held up by admission, times written by a client, servers with different clocks). Where
+two contradict each other, the one that contradicts most goes, and of a single pair both go: wider, never narrower
+than is true.
 """
 
 from collections.abc import Sequence
@@ -22,7 +24,7 @@ _ROUNDS: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One late event: its outer bounds, and what the server claims about it, in our clock (a None bound claims nothing)."""
+    """One late event: its outer bounds, and what the server claims, in our clock (None claims nothing)."""
 
     not_before: datetime
     observed: datetime

@@ -1,8 +1,9 @@
 """Kubernetes Events, of both APIs (`events`, `events.events.k8s.io`), as a light class of their own.
 
-An Event is written once per observed count and deleted by its time to live. So there is no memory, no patch and no chain:
-each write becomes one record, deletions are only counted. Nothing is held either: an Event that is read late says itself
-when it was written. What was given out before is known by its resourceVersion, for versions of one kind come in order.
+An Event is written once per observed count and deleted by its time to live. So there is no memory, no patch and no
+chain: each write becomes one record, deletions are only counted. Nothing is held either: an Event that is read late
+says itself when it was written. What was given out before is known by its resourceVersion, for versions of one kind
+come in order.
 """
 
 import logging

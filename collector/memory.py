@@ -38,7 +38,7 @@ class Section(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Version(msgspec.Struct, array_like=True, frozen=True):
-    """One version, unpacked: canonical state, its sections, times and hash of managedFields (stamps None: not known)."""
+    """One version, unpacked: canonical state, its sections; times (None: not known) and hash of managedFields."""
 
     state: bytes
     sections: list[Section]
@@ -122,7 +122,7 @@ class Memory:
         return self._decode(self._decompressor.decompress(entry.packed))
 
     def _train(self) -> None:
-        """Take some of what is known as history that every later frame may refer to. Done once: frames need it to be read.
+        """Take some of what is known as history that every later frame refers to. Done once: frames are read with it.
 
         Plain content, so frames carry no dictionary id, and those written before are read with it as well.
         """

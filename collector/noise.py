@@ -19,7 +19,7 @@ TOUCH: Final = "touch"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One place that machines write all the time: class, kind pattern (`nodes`, `*`), path pattern, object name or `*`."""
+    """One place that machines write all the time: class, kind pattern, path pattern, object name or `*`."""
 
     noise: str
     kind: str

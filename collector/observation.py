@@ -1,9 +1,10 @@
 """One served object → its canonical state, parsed only where it has to be.
 
 The server writes an unchanged part of an object in the same bytes again. So the top-level sections (`spec`, `status`,
-`data` …) are cut out unparsed, and one whose fingerprint equals the remembered one is taken over from the remembered state.
-The others are parsed, written canonically and compared as bytes; only sections that differ are ever compared value by value.
-Secrets are always parsed whole, and no fingerprint of theirs is kept: it would be a hash without a key.
+`data` …) are cut out unparsed, and one whose fingerprint equals the remembered one is taken over from the remembered
+state. The others are parsed, written canonically and compared as bytes; only sections that differ are ever compared
+value by value. Secrets are always parsed whole, and no fingerprint of theirs is kept: it would be a hash without a
+key.
 """
 
 import hashlib
@@ -84,7 +85,7 @@ class Observation:
             raise Unreadable("it has no canonical form") from None
 
     def _parse(self, raw: dict[str, Raw], kind: Kind, redactor: Redactor) -> JsonObject:
-        """What must be looked at in any case, taken out of `raw`: what lists leave out, and Secrets as a whole. Redacted."""
+        """What must be looked at in any case, taken out of `raw` and redacted: metadata, types, Secrets as a whole."""
         annotations = self.metadata.get("annotations")
         own = {"annotations": dict(annotations)} if isinstance(annotations, dict) else {}  # redaction writes in there
         parsed: JsonObject = {"metadata": {**self.metadata, **own}}

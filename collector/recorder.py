@@ -1,7 +1,7 @@
 """From an observation and what is remembered to one change event. Knows nothing of streams, lists or lateness.
 
-Every method remembers the new version and returns the event, dated by the moment of reading, with what the server claims
-about the time of the write beside it.
+Every method remembers the new version and returns the event, dated by the moment of reading, with what the server
+claims about the time of the write beside it.
 """
 
 import logging
@@ -61,7 +61,7 @@ class Sighted:
 
 
 class Recorded(NamedTuple):
-    """An event; `claim`: the second in which the server stamped this very write; `floor`: it was not before this one."""
+    """An event; `claim`: the second in which the server stamped this very write; `floor`: it was not before."""
 
     event: Event
     claim: datetime | None
@@ -126,7 +126,7 @@ class Recorder:
         return Recorded(event, found.claim, managed.newest)
 
     def rebase(self, seen: Observation, entry: Entry, how: Sighted) -> Recorded:
-        """The first event of a new chain for a known life: places that differ from the old chain are named, not patched."""
+        """The first event of a new chain for a known life: places that differ from the old one are only named."""
         before = self._memory.unpack(entry)
         composed = self.compose(seen, before)
         managed = Managed(seen.managed, before.stamps, since=how.since)

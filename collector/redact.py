@@ -1,14 +1,15 @@
 """Secret values are replaced once, before anything is compared, remembered, logged or sent.
 
-A value becomes a marker: base64 of `hmac:<key id>:<16 hex of HMAC-SHA256 over the decoded bytes>`. Equal values get equal
-markers (also across `data`, `stringData` and the last-applied annotation), nothing else of a value survives, its length
-neither. Without the key a short value cannot be guessed from its marker. A redacted Secret is still a valid Secret: where
-its type asks for JSON (`kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`) the marker stands inside an empty
-configuration; other types only ask that keys exist.
+A value becomes a marker: base64 of `hmac:<key id>:<16 hex of HMAC-SHA256 over the decoded bytes>`. Equal values get
+equal markers (also across `data`, `stringData` and the last-applied annotation), nothing else of a value survives,
+its length neither. Without the key a short value cannot be guessed from its marker. A redacted Secret is still a
+valid Secret: where its type asks for JSON (`kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`) the marker
+stands inside an empty configuration; other types only ask that keys exist.
 
-What is a Secret is decided by the kind that was asked for, never by what an object says of itself. kubectl's last-applied
-annotation holds a whole manifest again, on any kind: it is redacted alike where its kind is Secret or cannot be told, and
-left out when it cannot be read. (Argo CD leaked through that annotation: CVE-2023-40029, and through a malformed one.)
+What is a Secret is decided by the kind that was asked for, never by what an object says of itself. kubectl's
+last-applied annotation holds a whole manifest again, on any kind: it is redacted alike where its kind is Secret or
+cannot be told, and left out when it cannot be read. (Argo CD leaked through that annotation: CVE-2023-40029, and
+through a malformed one.)
 """
 
 import base64

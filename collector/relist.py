@@ -1,9 +1,9 @@
 """A complete fresh list against memory: what was missed, as far as two states can tell.
 
-Same uid and version: nothing to do, its content is not even parsed. Another version: a `relist` update. A uid that memory
-does not have: a `relist` add. A life that the list does not have: a `relist` delete at the version of the list. Where a
-new epoch was opened every object gets the first event of its new chain; what is the same as before is no change, and comes
-as `list`.
+Same uid and version: nothing to do, its content is not even parsed. Another version: a `relist` update. A uid that
+memory does not have: a `relist` add. A life that the list does not have: a `relist` delete at the version of the
+list. Where a new epoch was opened every object gets the first event of its new chain; what is the same as before is
+no change, and comes as `list`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -62,7 +62,7 @@ class Comparison:
         stamp: Callable[[datetime], datetime],
         unreadable: Callable[[bytes, Exception, datetime], Gap],
     ) -> None:
-        """`stamp` gives each observation a moment of its own, `unreadable` makes a gap of an item that cannot be read."""
+        """`stamp` gives each observation a moment of its own, `unreadable` makes a gap of what cannot be read."""
         self._memory = memory
         self._recorder = recorder
         self._skew = skew

@@ -1,10 +1,11 @@
 """How far the API server's clock stands from ours, as an interval: never a guess that could be wrong in silence.
 
-A `Date` header d (whole seconds, cut off) of an answer that was asked for at t0 and received at t1 was written by a server
-clock within [d, d+1), at one of our moments within [t0, t1]. So (server − ours) lies within [d − t1, d + 1 − t0]. What
-several answers say is intersected. Clocks drift against each other, at most 500 ppm while NTP slews (RFC 5905), so the
-interval widens with its age. An empty intersection means that a clock was stepped, or that several servers answer with
-clocks of their own: then the hull of what was believed and what is said now is kept, and the next answers narrow it again.
+A `Date` header d (whole seconds, cut off) of an answer that was asked for at t0 and received at t1 was written by a
+server clock within [d, d+1), at one of our moments within [t0, t1]. So (server − ours) lies within [d − t1, d + 1 −
+t0]. What several answers say is intersected. Clocks drift against each other, at most 500 ppm while NTP slews (RFC
+5905), so the interval widens with its age. An empty intersection means that a clock was stepped, or that several
+servers answer with clocks of their own: then the hull of what was believed and what is said now is kept, and the next
+answers narrow it again.
 """
 
 from datetime import datetime, timedelta

@@ -1,11 +1,11 @@
 """The mind of one watch: what it has seen, what that changes, and from where the stream can be read again.
 
-Pure: lines and lists go in, records come out; no I/O, no waiting. One Tracker per Scope (client-go: the Indexer beside a
-Reflector), never used from two threads at once.
+Pure: lines and lists go in, records come out; no I/O, no waiting. One Tracker per Scope (client-go: the Indexer
+beside a Reflector), never used from two threads at once.
 
 - Lives: a uid is a life. `seq` counts its events per epoch without a hole, `prev_rv` names the event before.
-- Replays: a stream that is read again from an older version repeats itself. What is not newer than the remembered version
-  of its uid, or than the end of its life, has been recorded: skipped and counted.
+- Replays: a stream that is read again from an older version repeats itself. What is not newer than the remembered
+  version of its uid, or than the end of its life, has been recorded: skipped and counted.
 - Late: what is read with `not_before` is held until the stream has caught up, then dated by its neighbours and by the
   server's claims (`collector.dating`). The resume point stays before what is held.
 - Fresh lists (`replace`) are compared with memory: `relist` events and a gap tell what was missed.
@@ -121,7 +121,7 @@ class Tracker:
     # ---- before anything else ---------------------------------------------------------------------------------------
 
     def restore(self, remembered: Iterable[Remembered], position: Position | None) -> None:
-        """Take up memory and resume point of the time before; `position` None = first sight (or the checkpoint is lost).
+        """Take up memory and resume point of the time before; `position` None = first sight, or checkpoint lost.
 
         Where the old chains cannot go on (other served version, other redaction key, an object whose content is lost)
         `position` stays None until a fresh list has opened a new epoch.
@@ -293,7 +293,7 @@ class Tracker:
     # ---- fresh lists ------------------------------------------------------------------------------------------------
 
     def replace(self, items: Sequence[bytes], *, rv: str, at: datetime, reason: str) -> list[Record]:
-        """A complete fresh list of version `rv`. `reason` "": first sight of this scope, else why memory is compared."""
+        """A complete fresh list of version `rv`. `reason` "": first sight, else why memory is compared with it."""
         records = self._release(at, "resumed")
         first = self._position is None and not len(self._memory)
         cause = self._pending_cause or EPOCH_CAUSES.get(reason, "")
