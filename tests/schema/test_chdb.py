@@ -40,6 +40,17 @@ for batch in count():
     print(batch, flush=True)
 """
 
+TELL_TIME = """
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from schema.chdb import ChdbStore
+store = ChdbStore.open(Path(sys.argv[1]))
+noon = {"t": datetime(2026, 3, 1, 12, tzinfo=timezone.utc)}
+for sql in ("SELECT {t:DateTime64(6)}", "SELECT {t:DateTime64(6, 'UTC')}"):
+    print(store.rows(sql, noon)[0][0].isoformat(), store.arrow(sql, noon)[0][0].as_py().isoformat(), flush=True)
+"""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -53,12 +64,12 @@ def store(path: Path) -> Iterator[ChdbStore]:
     opened.close()
 
 
-def in_process(code: str, path: Path) -> "subprocess.Popen[str]":
+def in_process(code: str, path: Path, **env: str) -> "subprocess.Popen[str]":
     root = Path(__file__).parents[2]
     return subprocess.Popen(
         [sys.executable, "-c", code, path],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, **env, "PYTHONPATH": str(root)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -146,6 +157,12 @@ def test_the_settings_of_the_working_directory_are_not_read(
     ChdbStore.open(path).close()
 
 
+def test_times_are_utc_whatever_the_zone_of_the_machine(path: Path) -> None:
+    noon = "2026-03-01T12:00:00+00:00"
+    with in_process(TELL_TIME, path, TZ="Asia/Tokyo") as process:
+        assert [line(process), line(process)] == [f"{noon} {noon}"] * 2
+
+
 def test_the_directory_is_for_its_owner_only(store: ChdbStore) -> None:
     assert store.path.stat().st_mode & 0o077 == 0
 
@@ -154,4 +171,3 @@ def test_the_engine_keeps_to_its_limits(store: ChdbStore) -> None:
     sql = "SELECT value FROM system.settings WHERE name = {name:String}"
     assert store.rows(sql, {"name": "async_insert"}) == [("0",)]
     assert store.rows(sql, {"name": "max_threads"}) == [("3",)]
-    assert store.rows("SELECT timezone()") == [("UTC",)]
