@@ -5,11 +5,10 @@
     DIR/users.xml    defaults of every query
     DIR/engine/      ClickHouse's own files, temporary ones included
 
-Rows and statements go through clickhouse-connect, as over HTTP; Arrow answers come from the engine directly, without
-the settings dance that the client makes for them. Inserts are an Arrow file and one INSERT ... FROM INFILE. The
-streaming insert of the engine (`send_insert`) looks better and must not be used: chDB 26.9 does not raise what fails when the
-block is committed. On a full disk it reported success and kept nothing, where INFILE raises NOT_ENOUGH_SPACE; it is not
-faster either.
+Rows and statements go through clickhouse-connect, as over HTTP. Arrow answers come from the engine directly, without the
+statements that the client adds to each of them. Inserts are an Arrow file and one INSERT ... FROM INFILE, never the
+streaming insert of the engine: it does not raise what fails when the block is committed
+(docs/decisions/0003-inserts-through-files.md).
 
 The engine must not be forked after open(), and holds one directory per process: close every store before the next.
 """
