@@ -93,7 +93,7 @@ async def event(here: Here, request: Request, identity: str) -> Response:
                 f"No event has the id {identity[:200]!r}.",
                 hint="Ids come from /changes and …/history.",
                 state="never-seen",
-            )  # fmt: skip
+            )
         )
     return content(msgspec.json.encode(found), "application/json", request, cache=IMMUTABLE)
 

@@ -167,7 +167,7 @@ def _guard(settings: QuerySettings, metrics: Metrics) -> Callable[[Request, Next
                     "Wrong host",
                     f"This server is not known as {host[:100]!r}.",
                     hint="Use 127.0.0.1 or localhost, or add the name to the server's hosts.",
-                )  # fmt: skip
+                )
             )
         else:
             response = await call_next(request)
@@ -223,7 +223,7 @@ def _errors(app: FastAPI) -> None:
                 "Internal error",
                 "Something failed that should not have.",
                 hint="The server's log has the details; please report it.",
-            )  # fmt: skip
+            )
         )
 
 

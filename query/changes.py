@@ -249,7 +249,12 @@ def _write_cursor(ask: Ask, head: int, count: Hidden, last: Event) -> str:
         _micros(last.ts), last.resource, last.group, str(rv_order(last.rv, last.seq)), last.cluster, last.namespace,
         last.name, last.uid, str(last.epoch), last.op,
     ]  # fmt: skip
-    window_of = [_micros(ask.after), _micros(ask.until), str(head), f"{count.noise},{count.first_sight}"]
+    window_of: list[cursors.Scalar] = [
+        _micros(ask.after),
+        _micros(ask.until),
+        str(head),
+        f"{count.noise},{count.first_sight}",
+    ]
     return cursors.write("changes", [*window_of, *place])
 
 

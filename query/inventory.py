@@ -14,6 +14,7 @@ from query.errors import BadCursor
 from query.models import ClusterItem, KindItem, NamespaceItem, ObjectItem
 from query.refs import KnownKind, known_kinds
 from query.scope import Scope, one_of, where, window
+from query.times import LATEST
 from schema.events import Event
 from schema.objects import kind_id
 from schema.rows import EVENT_COLUMNS, events_from_arrow
@@ -103,15 +104,14 @@ def objects(
     if cursor:
         conditions.append(_beyond(cursor, params))
     which = {"false": ["last.op != 'delete'"], "only": ["last.op = 'delete'"], "true": []}[deleted]
-    source = f"objects FINAL {where(conditions)}"
+    source = "objects FINAL"
     if at is not None:
         source = _lives_at(where([*conditions, *window(params, None, at)]))
-    selected = _selected(store, scope, at) if scope.selector and scope.selector.requirements else None
-    if selected is not None:
-        which.append(_among(selected, params))
+    if scope.selector and scope.selector.requirements:
+        which.append(_among(_selected(store, scope, at), params))
     sql = f"""
         SELECT {_IDENTITY}, last.version, last.kind, last.rv, first.ts, {_CREATED}, last.ts, last.ts_error, last.op
-        FROM (SELECT * FROM {source}) {where(which)} ORDER BY {_IDENTITY} LIMIT {limit + 1}"""
+        FROM {source} {where([*conditions, *which])} ORDER BY {_IDENTITY} LIMIT {limit + 1}"""
     found = [_object_item(row) for row in store.rows(sql, params)]
     more = len(found) > limit
     return found[:limit], _cursor(found[limit - 1]) if more else ""
@@ -119,13 +119,12 @@ def objects(
 
 def snapshot(store: Store, scope: Scope, at: datetime) -> Iterator[bytes]:
     """Every object that lived at T as canonical JSON, its hash checked; in the order of the history's key."""
-    for event in _states(store, scope, at):
-        if event.op != "delete":
-            yield bytes(event.object or b"")
+    for event in _states(store, scope, at, ended=False):
+        yield bytes(event.object or b"")
 
 
-def _states(store: Store, scope: Scope, at: datetime) -> Iterator[Event]:
-    """The newest version of each life at T, with its state. `store.stream` keeps one block in memory at a time."""
+def _states(store: Store, scope: Scope, at: datetime, *, ended: bool) -> Iterator[Event]:
+    """The newest version of each life at T (`ended`: also of those that had ended), with its state, block by block."""
     params: dict[str, object] = {}
     within = where([*scope.conditions(params), *window(params, None, at)])
     selector = scope.selector
@@ -136,7 +135,7 @@ def _states(store: Store, scope: Scope, at: datetime) -> Iterator[Event]:
         PREWHERE ({life}, epoch, seq) IN (
             SELECT {life}, newest.1, newest.2
             FROM (SELECT {life}, max((epoch, seq)) AS newest FROM events {within} GROUP BY {life}))
-        {within} {"AND" if within else "WHERE"} op != 'delete' {matches}
+        {within} {"" if ended else "AND op != 'delete'"} {matches}
         LIMIT 1 BY {life}"""
     left_out: list[Event] = []
     for batch in store.stream(sql, params):
@@ -167,10 +166,7 @@ def _lives_at(within: str) -> str:
 
 def _selected(store: Store, scope: Scope, at: datetime | None) -> list[str]:
     """Uids of the lives whose labels match at T (now: at their newest version)."""
-    from datetime import UTC
-
-    until = at if at is not None else datetime(2299, 12, 31, tzinfo=UTC)
-    return [event.uid for event in _states(store, scope, until)]
+    return [event.uid for event in _states(store, scope, at or LATEST, ended=True)]
 
 
 def _among(uids: Sequence[str], params: dict[str, object]) -> str:

@@ -52,6 +52,13 @@ def change(event: Event) -> Change:
     return Change(**{name: getattr(event, name) for name in Change.__struct_fields__})
 
 
+class WholeChange(Change, kw_only=True):
+    """A change with the state after it (null where a large object left it out and it was not asked for)."""
+
+    v: int
+    object: Raw | None
+
+
 class Span(msgspec.Struct, kw_only=True, rename={"from_": "from"}, frozen=True):
     """A gap (versions may be missing) or a late span (times are estimates). `resource` is `resource.group`."""
 

@@ -103,7 +103,7 @@ def of_outcome(outcome: Outcome, ref: ObjectRef) -> Problem:
         case NotRecorded(watched_since=since, at=at):
             known = rfc3339(since) if since else ""
             return problem(
-                404, "not-recorded", "Not recorded", f"{ref} is recorded since {known}, not at {rfc3339(at)}.",
+                404, "not-recorded", "Not recorded", f"Nobody watched {ref} at {rfc3339(at)}: it is recorded since {known}.",
                 hint=f"Ask for {known} or later.", state="not-recorded", watched_since=since,
             )  # fmt: skip
         case BeforeHorizon(horizon=horizon, at=at):

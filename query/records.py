@@ -17,8 +17,8 @@ KEY = "cluster, namespace, resource, `group`, name, uid, epoch, rv_order, op"
 LOG_ORDER = "ts, resource, `group`, rv_order, cluster, namespace, name, uid, epoch, op"
 """A total order of changes: by time, then in the order of each kind's own resourceVersions."""
 
-WITHOUT_OBJECT = EVENT_COLUMNS.replace("`object`", "'' AS object")
-"""EVENT_COLUMNS for lists: the state stays on disk."""
+WITHOUT_OBJECT = EVENT_COLUMNS.replace("`object`", "''")
+"""EVENT_COLUMNS for lists: the state stays on disk. No alias: conditions on `object` must still mean the column."""
 
 
 def events(rows: Iterable[Row]) -> list[Event]:

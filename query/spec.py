@@ -18,8 +18,8 @@ from query.models import (
     ObjectDiff,
     Objects,
     Problem,
+    WholeChange,
 )
-from schema.events import Event
 
 _ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
 _ANSWERS: dict[str, type] = {
@@ -28,7 +28,7 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/namespaces": Namespaces,
     "/api/v1/objects": Objects,
     "/api/v1/changes": ChangePage,
-    "/api/v1/events/{identity}": Event,
+    "/api/v1/events/{identity}": WholeChange,
     "/api/v1/coverage": CoverageReport,
     _ONE: ObjectAt,
     f"{_ONE}/history": History,
@@ -60,7 +60,7 @@ def _document(app: FastAPI) -> Document:
         routes=app.routes,
     )
     kinds = [*_ANSWERS.values(), Problem, FeedChange, Notice]
-    shapes, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    shapes, components = msgspec.json.schema_components(kinds, schema_hook=_any, ref_template=_REF)
     document.setdefault("components", {}).setdefault("schemas", {}).update(components)
     problem = shapes[kinds.index(Problem)]
     for path, operations in document["paths"].items():
@@ -68,6 +68,10 @@ def _document(app: FastAPI) -> Document:
             _describe(path, operation, dict(zip(kinds, shapes, strict=True)), problem)
     app.openapi_schema = document
     return document
+
+
+def _any(_: type) -> Document:
+    return {"description": "Any JSON value"}
 
 
 def _describe(path: str, operation: Document, shapes: dict[type, Document], problem: Document) -> None:

@@ -200,7 +200,7 @@ def _nothing_yet(store: Store, ref: ObjectRef, at: datetime, uid: str) -> Outcom
             return BeforeHorizon(horizon=seen, at=at)
         if origin == "watch" and op == "add" and since is not None and since <= at:
             return NotYet(created_at=seen, at=at)
-        return NotRecorded(watched_since=seen if since is None else max(since, min(seen, since)), at=at)
+        return NotRecorded(watched_since=seen if since is None or since <= at else since, at=at)
     return NeverSeen(at=at) if since is not None and since <= at else NotRecorded(watched_since=since, at=at)
 
 

@@ -132,9 +132,10 @@ class WindowParams:
 
     def resolve(self, now: datetime, default: timedelta | None = HOUR) -> tuple[datetime | None, Moment]:
         """(from, to): `to` is now and `from` an hour before it unless said otherwise. Raises BadTime, BadWindow."""
+        tz = times.zone(self.tz)
         end = moment(self.end, now=now, tz=self.tz)
         if self.start:
-            begin: datetime | None = times.instant(self.start, now=now, tz=times.zone(self.tz))
+            begin: datetime | None = times.instant(self.start, now=now, tz=tz)
         else:
             begin = None if default is None else end.at - default
         if begin is not None and begin > end.at:

@@ -1,0 +1,173 @@
+"""The live feed loses nothing, repeats nothing, resumes, and lets the server go."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import orjson
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from query.app import create_app
+from query.feeds import write_token
+from query.settings import QuerySettings
+from schema.chdb import ChdbStore
+from tests.fakes.history import History
+
+QUICK = QuerySettings(feed_poll=0.02, feed_heartbeat=0.2, feed_clients=3, feed_batch=4)
+
+
+class Served:
+    """The application on a real socket, in a thread."""
+
+    def __init__(self, store: ChdbStore, settings: QuerySettings) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.app = create_app(store=store, settings=settings, registry=CollectorRegistry())
+        config = uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=1)
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self._socket]})
+
+    def stop(self) -> float:
+        """Seconds that the shutdown took."""
+        began = time.monotonic()
+        self.server.should_exit = True
+        self.thread.join(10)
+        self._socket.close()
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def served(store: ChdbStore) -> Iterator[Served]:
+    server = Served(store, QUICK)
+    server.thread.start()
+    yield server
+    server.stop()
+
+
+@contextlib.asynccontextmanager
+async def following(served: Served, **params: str) -> AsyncIterator[AsyncIterator[dict[str, object]]]:
+    """The items of the feed as JSON Lines."""
+    async with (
+        httpx.AsyncClient(timeout=10) as client,
+        client.stream("GET", f"{served.url}/api/v1/feed", params={"format": "jsonl", **params}) as answer,
+    ):
+        assert answer.status_code == 200
+        yield (orjson.loads(line) async for line in answer.aiter_lines() if line)
+
+
+async def changes(items: AsyncIterator[dict[str, object]], count: int) -> list[dict[str, object]]:
+    """The next so many changes, whatever stands between them."""
+    found: list[dict[str, object]] = []
+    while len(found) < count:
+        item = await asyncio.wait_for(anext(items), 10)
+        if "op" in item:
+            found.append(item)
+    return found
+
+
+def tell(history: History, store: ChdbStore, numbers: range, *, at: float = 10) -> None:
+    for number in numbers:
+        history.put("configmaps", f"shop/c{number}", {"data": {"n": str(number)}}, at=at)
+    history.store(store)
+
+
+async def test_a_follower_gets_what_is_stored_from_now_on_once_and_in_order(
+    served: Served, store: ChdbStore, history: History
+) -> None:
+    tell(history, store, range(3))
+    async with following(served, cluster=history.cluster) as items:
+        await asyncio.wait_for(anext(items), 10)  # a bookmark: the feed has begun
+        for start in range(0, 30, 10):
+            # Later inserts hold earlier times: the order is that of the log.
+            tell(history, store, range(100 + start, 110 + start), at=1000 - start)
+        names = [item["name"] for item in await changes(items, 30)]
+    assert names == [f"c{number}" for number in range(100, 130)]
+
+
+async def test_a_follower_resumes_where_it_stopped(served: Served, store: ChdbStore, history: History) -> None:
+    async with following(served, after=write_token(0), cluster=history.cluster) as items:
+        tell(history, store, range(10))
+        seen = await changes(items, 3)
+    token = str(seen[-1]["token"])
+    tell(history, store, range(10, 12))
+    async with following(served, after=token, cluster=history.cluster) as items:
+        seen += await changes(items, 9)
+    assert [item["name"] for item in seen] == [f"c{number}" for number in range(12)]
+
+
+async def test_filters_are_those_of_changes(served: Served, store: ChdbStore, history: History) -> None:
+    async with following(served, after=write_token(0), cluster=history.cluster, selector="app=web") as items:
+        history.put("pods", "shop/a", {}, at=1, noise="heartbeat", labels={"app": "web"})
+        history.put("pods", "shop/b", {}, at=2, labels={"app": "db"})
+        history.put("pods", "shop/c", {}, at=3, labels={"app": "web"})
+        history.store(store)
+        (only,) = await changes(items, 1)
+    assert only["name"] == "c"
+
+
+async def test_gaps_are_told_between_the_changes(served: Served, store: ChdbStore, history: History) -> None:
+    history.gap("pods", 1, 2, reason="an old one")
+    tell(history, store, range(1))
+    async with following(served, cluster=history.cluster) as items:
+        await asyncio.wait_for(anext(items), 10)
+        history.gap("pods", 10, 20, reason="expired")
+        history.store(store)
+        while (item := await asyncio.wait_for(anext(items), 10))["type"] != "gap":
+            pass
+    assert item["gap"]["reason"] == "expired"  # type: ignore[index]
+
+
+async def test_a_token_ahead_of_the_log_is_told_to_start_again(
+    served: Served, store: ChdbStore, history: History
+) -> None:
+    tell(history, store, range(1))
+    async with following(served, after=write_token(2**63)) as items:
+        assert (await asyncio.wait_for(anext(items), 10))["type"] == "reset"
+
+
+async def test_sse_carries_the_token_as_id(served: Served, store: ChdbStore, history: History) -> None:
+    tell(history, store, range(1))
+    url = f"{served.url}/api/v1/feed"
+    start = {"Last-Event-ID": write_token(0)}
+    async with (
+        httpx.AsyncClient(timeout=10) as client,
+        client.stream("GET", url, params={"cluster": history.cluster}, headers=start) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = answer.aiter_lines()
+        event = [line async for line in _until_data(lines)]
+    assert event[-2] == "event: change"
+    assert event[-3] == f"id: {orjson.loads(event[-1].removeprefix('data: '))['token']}"
+
+
+async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith("data: "):
+            return
+
+
+async def test_too_many_followers_are_asked_to_come_back(served: Served) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(3):
+            items = await stack.enter_async_context(following(served))
+            await asyncio.wait_for(anext(items), 10)
+        async with httpx.AsyncClient() as client:
+            refused = await client.get(f"{served.url}/api/v1/feed")
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"]
+
+
+async def test_the_server_ends_within_two_seconds_with_followers_connected(store: ChdbStore) -> None:
+    served = Served(store, QUICK)
+    served.thread.start()
+    async with following(served) as items:
+        await asyncio.wait_for(anext(items), 10)
+        took = await asyncio.to_thread(served.stop)
+    assert took < 2
