@@ -6,7 +6,7 @@ list. Where a new epoch was opened every object gets the first event of its new 
 no change, and comes as `list`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -42,7 +42,7 @@ EPOCH_CAUSES: Final = {
 class FreshList:
     """A complete list, when it was read, and what it is compared for. `gap` None: first sight of the scope."""
 
-    items: Sequence[bytes]
+    items: Iterable[bytes]
     rv: str
     at: datetime
     epoch: int
@@ -69,24 +69,29 @@ class Comparison:
         self._stamp = stamp
         self._unreadable = unreadable
 
-    def records(self, fresh: FreshList) -> list[Record]:
-        """What the list adds to history: ends first, so that a name is free before it is taken again."""
+    def records(self, fresh: FreshList) -> Iterator[Record]:
+        """What the list adds to history, one by one: a long first list never stands in memory as events.
+
+        First sights come as they are read; then ends of lives, so that a name is free before it is taken again; then
+        what was missed.
+        """
         missing = set(self._memory)
-        found: list[Recorded] = []
-        records: list[Record] = []
+        missed: list[Recorded] = []
         for item in fresh.items:
             try:
                 header = read_header(item)
                 missing.discard(header.life)
                 recorded = self._compare(item, header, fresh)
             except Exception as error:
-                records.append(self._unreadable(item, error, fresh.at))
+                yield self._unreadable(item, error, fresh.at)
                 continue
-            if recorded is not None:
-                found.append(recorded)
-        records += self._ends(missing, found, fresh)
-        self._date(found, fresh)
-        return [*records, *(one.event for one in found)]
+            if recorded is not None and recorded.event.origin == "list":
+                yield recorded.event
+            elif recorded is not None:
+                missed.append(recorded)
+        yield from self._ends(missing, missed, fresh)
+        self._date(missed, fresh)
+        yield from (one.event for one in missed)
 
     def _compare(self, item: bytes, header: Header, fresh: FreshList) -> Recorded | None:
         """The event for one listed object, or None when it is what we know."""
@@ -152,7 +157,7 @@ class Comparison:
     def _date(self, found: Iterable[Recorded], fresh: FreshList) -> None:
         """What happened in the gap lies between its two ends, in the order of versions."""
         since = fresh.gap.from_t if fresh.gap else fresh.at
-        missed = sorted((one for one in found if one.event.origin == "relist"), key=lambda one: numeric(one.event.rv))
+        missed = sorted(found, key=lambda one: numeric(one.event.rv))
         # The newest claim of a listed version is a lower bound only: later writes may have left none.
         dated = date([sighting(one._replace(claim=None), since, self._skew) for one in missed])
         for one, estimate in zip(missed, dated, strict=True):

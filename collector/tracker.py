@@ -14,7 +14,7 @@ beside a Reflector), never used from two threads at once.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -292,23 +292,30 @@ class Tracker:
 
     # ---- fresh lists ------------------------------------------------------------------------------------------------
 
-    def replace(self, items: Sequence[bytes], *, rv: str, at: datetime, reason: str) -> list[Record]:
+    def replace(self, items: Iterable[bytes], *, rv: str, at: datetime, reason: str) -> list[Record]:
         """A complete fresh list of version `rv`. `reason` "": first sight, else why memory is compared with it."""
-        records = self._release(at, "resumed")
+        return list(self.compare(items, rv=rv, at=at, reason=reason))
+
+    def compare(self, items: Iterable[bytes], *, rv: str, at: datetime, reason: str) -> Iterator[Record]:
+        """The same, record by record, for lists whose events should not stand in memory all at once.
+
+        To be read to its end before anything else is asked of the tracker; only then the resume point moves.
+        """
+        yield from self._release(at, "resumed")
         first = self._position is None and not len(self._memory)
         cause = self._pending_cause or EPOCH_CAUSES.get(reason, "")
         if first or cause or not self._epoch:
             self._open_epoch(cause)
         gap = None if first else self._gap(self._read_rv, rv, at, cause or reason or "checkpoint lost")
         if gap is not None:
-            records.append(gap)
-        fresh = FreshList(items=items, rv=rv, at=at, epoch=self._epoch, cause=cause, gap=gap)
-        records += self._comparison.records(fresh)
+            yield gap
+        yield from self._comparison.records(
+            FreshList(items=items, rv=rv, at=at, epoch=self._epoch, cause=cause, gap=gap)
+        )
         self._pending_cause, self._read_rv = "", rv
         self._position = Position(rv=rv, epoch=self._epoch, at=at, version=self._kind.version, since=at)
         self._memory.prune(rv)
         self._last_ts = max(self._last_ts, at)
-        return records
 
     def _open_epoch(self, cause: str) -> None:
         """A new chain for every object; its number is the time in milliseconds, but always larger than the last one."""

@@ -215,12 +215,12 @@ def test_a_rollback_opens_a_new_epoch_with_a_first_event_for_every_object() -> N
     records = found.replace(restored, rv="50", at=at(60), reason="rollback")
     chains = [(one.op, one.origin, one.uid, one.seq, one.prev_rv, one.cause) for one in events(records)]
     assert chains == [
+        ("add", "list", "u-2", 1, "", "rollback"),
         ("delete", "relist", "u-3", 1, "", "rollback"),
         ("update", "relist", "u-1", 1, "", "rollback"),
-        ("add", "list", "u-2", 1, "", "rollback"),
     ]
     assert {one.epoch > events(first)[0].epoch for one in events(records)} == {True}
-    assert events(records)[1].paths == ["data.a"]
+    assert events(records)[2].paths == ["data.a"]
     (event,) = events(found.observe([line("MODIFIED", served(51, {"data": {"a": "7"}}))], at=at(61), not_before=None))
     assert (event.seq, event.prev_rv) == (2, "5")
 
