@@ -47,11 +47,11 @@ class _Camel(msgspec.Struct, rename="camel", frozen=True):
     pass
 
 
-class _ResponseKind(_Camel):
+class _ResponseKind(_Camel, frozen=True):
     kind: str = ""
 
 
-class _Resource(_Camel):
+class _Resource(_Camel, frozen=True):
     resource: str
     response_kind: _ResponseKind | None = None
     scope: str = "Namespaced"
@@ -61,22 +61,22 @@ class _Resource(_Camel):
     categories: list[str] | None = None
 
 
-class _Version(_Camel):
+class _Version(_Camel, frozen=True):
     version: str
     freshness: str = "Current"
     resources: list[_Resource] | None = None
 
 
-class _Name(_Camel):
+class _Name(_Camel, frozen=True):
     name: str = ""
 
 
-class _Group(_Camel):
+class _Group(_Camel, frozen=True):
     metadata: _Name = _Name()
     versions: list[_Version] | None = None
 
 
-class _Document(_Camel):
+class _Document(_Camel, frozen=True):
     """APIGroupDiscoveryList, or what a server without aggregated discovery answers instead."""
 
     kind: str = ""
@@ -85,18 +85,18 @@ class _Document(_Camel):
     groups: list["_PlainGroup"] | None = None
 
 
-class _GroupVersion(_Camel):
+class _GroupVersion(_Camel, frozen=True):
     group_version: str
     version: str
 
 
-class _PlainGroup(_Camel):
+class _PlainGroup(_Camel, frozen=True):
     name: str
     versions: list[_GroupVersion]
     preferred_version: _GroupVersion | None = None
 
 
-class _PlainResource(_Camel):
+class _PlainResource(_Camel, frozen=True):
     name: str
     kind: str
     namespaced: bool
@@ -106,7 +106,7 @@ class _PlainResource(_Camel):
     categories: list[str] | None = None
 
 
-class _PlainList(_Camel):
+class _PlainList(_Camel, frozen=True):
     resources: list[_PlainResource] | None = None
 
 
