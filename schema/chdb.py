@@ -5,8 +5,8 @@
     DIR/users.xml    defaults of every query
     DIR/engine/      ClickHouse's own files, temporary ones included
 
-Rows and statements go through clickhouse-connect, as over HTTP. Arrow answers come from the engine directly, without the
-statements that the client adds to each of them. Inserts are an Arrow file and one INSERT ... FROM INFILE, never the
+Rows and statements go through clickhouse-connect, as over HTTP. Arrow answers come from the engine directly, without
+the statements that the client adds to each of them. Inserts are an Arrow file and one INSERT ... FROM INFILE, never the
 streaming insert of the engine: it does not raise what fails when the block is committed
 (docs/decisions/0003-inserts-through-files.md).
 

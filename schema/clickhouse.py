@@ -3,8 +3,7 @@
     http(s)://USER@HOST:PORT/DATABASE     port 8123 (https: 8443), user `default`, database `kubelapse` unless given
 
 The database is created on first use; tables are the work of `schema.migrate`. Inserts are Arrow with a deduplication
-token and without the server's asynchronous inserts, which would lose the token. Clients that the network failed are not
-used again.
+token and without the server's asynchronous inserts, which would lose the token.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

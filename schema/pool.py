@@ -41,13 +41,15 @@ class Pool(Generic[Client]):
     def close(self, *, patience: float) -> None:
         """Close idle clients now and lent ones when they come back; waits up to `patience` seconds for those."""
         with self._changed:
-            already, self._closed = self._closed, True
+            first = not self._closed
+            self._closed = True
             idle, self._idle = self._idle, []
+            self._lent += first  # the pool is not empty before its idle clients are closed
         for client in idle:
             self._close_one(client)
+        if first:
+            self._returned()
         with self._changed:
-            if not already and not self._lent:
-                self._emptied()
             self._changed.wait_for(lambda: not self._lent, patience)
 
     def _take(self) -> Client:
@@ -69,8 +71,10 @@ class Pool(Generic[Client]):
                 self._idle.append(client)
                 self._lent -= 1
                 return
-        self._close_one(client)
-        self._returned()
+        try:
+            self._close_one(client)
+        finally:
+            self._returned()
 
     def _returned(self) -> None:
         """One lent client less; the last one of a closed pool lets go of everything."""
