@@ -83,12 +83,12 @@ class Claimant:
         """Whether the set holds this very path, or a list or map above it that is owned as a whole."""
         node: Json = self.fields
         for depth, token in enumerate(path):
-            if not isinstance(node, dict):
-                return False
             if not node:
                 return depth > 0
-            node = _step(node, token)
-        return isinstance(node, dict)
+            node = node.get("f:" + token.name) if type(token) is Field else _step(node, token)  # type: ignore[union-attr, arg-type]  # every node is an object, see the end
+            if type(node) is not dict:
+                return False
+        return True
 
     def node(self, path: Path) -> JsonObject | None:
         """The part of the set below this path; {} when the path is owned as a whole."""
@@ -139,9 +139,12 @@ class Managed:
 
     def owner(self, path: Path) -> Claimant | None:
         """Whose value stands at this path: entries with a new time first, then the newest."""
-        if len(path) > 1 and path[0] == _METADATA and isinstance(path[1], Field) and path[1].name in _UNTRACKED:
+        if _is_untracked(path):
             return None
-        return next((claimant for claimant in self.claimants if claimant.owns(path)), None)
+        for claimant in self.claimants:
+            if claimant.owns(path):
+                return claimant
+        return None
 
 
 class Attribution(msgspec.Struct, frozen=True):
@@ -161,7 +164,10 @@ def attribute(edits: Sequence[Edit], managed: Managed, *, merged: bool = False) 
     """Whose edits these are. `merged`: several writes may lie between the versions, so nothing is certain."""
     owners = [None if edit.op == "remove" else managed.owner(edit.path) for edit in edits]
     writers = {id(owner): owner for owner in owners if owner is not None}
-    complete = all(owner is not None or _needs_no_owner(edit) for owner, edit in zip(owners, edits, strict=True))
+    complete = all(
+        owner is not None or edit.op == "remove" or _is_untracked(edit.path)
+        for owner, edit in zip(owners, edits, strict=True)
+    )
     managers = [owner.entry.manager if owner else None for owner in owners]
     fresh = [claimant for claimant in managed.claimants if claimant.fresh]
     if not writers:
@@ -250,11 +256,10 @@ def _claim(edits: Sequence[Edit], owners: Sequence[Claimant | None], managed: Ma
     return parse_time(max(stamps, default=""))
 
 
-def _needs_no_owner(edit: Edit) -> bool:
-    path = edit.path
-    return edit.op == "remove" or (
-        len(path) > 1 and path[0] == _METADATA and isinstance(path[1], Field) and path[1].name in _UNTRACKED
-    )
+def _is_untracked(path: Path) -> bool:
+    if len(path) < 2 or path[0] != _METADATA:
+        return False
+    return isinstance(path[1], Field) and path[1].name in _UNTRACKED
 
 
 def _step(node: JsonObject, token: Token) -> Json:
