@@ -5,9 +5,9 @@ The tracker's position runs ahead while records are on their way into the log. E
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol, runtime_checkable
 
 from collector.metrics import Metrics
 from collector.sink import Position
@@ -15,9 +15,6 @@ from schema.events import Event, Gap, KubeEvent, Record
 from schema.objects import Scope
 
 Emit = Callable[[Sequence[Record], Scope, Position | None], Awaitable[None]]
-
-SLICE: Final = 1000
-"""Records per batch of a long list; the position goes with the last, so that a crash in between repeats the list."""
 
 
 class TrackerLike(Protocol):
@@ -46,6 +43,15 @@ class TrackerLike(Protocol):
         ...
 
 
+@runtime_checkable
+class Comparing(Protocol):
+    """A tracker that can give out a long list's records one by one."""
+
+    def compare(self, items: Iterable[bytes], *, rv: str, at: datetime, reason: str) -> Iterator[Record]:
+        """As `replace`; the position moves after the last record."""
+        ...
+
+
 class Outlet:
     """The way of one scope's records into the log."""
 
@@ -65,12 +71,6 @@ class Outlet:
             await self._emit(records, self.scope, position)
             self._count(records)
         self.position = position or self.position
-
-    async def give_list(self, records: Sequence[Record], position: Position | None) -> None:
-        """A list's records in slices; only the last carries the resume point."""
-        for start in range(0, max(1, len(records)), SLICE):
-            last = start + SLICE >= len(records)
-            await self.give(records[start : start + SLICE], position if last else None)
 
     def advance(self, moment: datetime) -> None:
         """Known to be current up to `moment`; never goes back."""

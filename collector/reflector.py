@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from random import Random
 from typing import Final
 
@@ -30,17 +31,19 @@ from collector.cluster import Cluster, ClusterError, Expired, Forbidden, NotServ
 from collector.heartbeat import Heartbeat, Stamps
 from collector.intake import Intake
 from collector.metrics import Metrics
-from collector.outlet import Emit, Outlet, TrackerLike
+from collector.outlet import Comparing, Emit, Outlet, TrackerLike
 from collector.settings import CollectorSettings
 from collector.sink import Position, SinkError
 from collector.stream import ClaimBounds, Stream
-from schema.events import Record
 from schema.objects import Kind, Scope
 
 log = logging.getLogger(__name__)
 
 LONG_LIST: Final = 256
 """Longer lists are compared in a thread, so that sockets go on being read."""
+
+SLICE: Final = 1000
+"""Records of a long list that are given out together."""
 
 STUMBLES: Final = 3
 """So many unforeseen errors in a row at one version: the way on is a fresh list."""
@@ -305,8 +308,11 @@ class Reflector:
         """Compare a fresh list with memory and give out what it shows: all up to when it was asked for."""
         reason, self._comparing = self._reason, True
         try:
-            records = await self._compare(snapshot, at=at, reason=reason)
-            await self._outlet.give_list(records, self._tracker.position)
+            if len(snapshot.items) <= LONG_LIST:
+                records = self._tracker.replace(snapshot.items, rv=snapshot.rv, at=at, reason=reason)
+                await self._outlet.give(records, self._tracker.position)
+            else:
+                await self._replace_many(snapshot, at=at, reason=reason)
         finally:
             self._comparing = False
         self._outlet.confirmed = at
@@ -315,10 +321,19 @@ class Reflector:
         self._reason, self._version_doubted, self._stumbles = "", False, 0
         self._enter(State.STREAM)
 
-    async def _compare(self, snapshot: Snapshot, *, at: datetime, reason: str) -> list[Record]:
-        if len(snapshot.items) <= LONG_LIST:
-            return self._tracker.replace(snapshot.items, rv=snapshot.rv, at=at, reason=reason)
-        return await asyncio.to_thread(self._tracker.replace, snapshot.items, rv=snapshot.rv, at=at, reason=reason)
+    async def _replace_many(self, snapshot: Snapshot, *, at: datetime, reason: str) -> None:
+        """In a thread and in slices, so that sockets go on being read and not all events stand in memory at once.
+
+        The resume point comes after the last record: a crash in between repeats the list.
+        """
+        tracker, items = self._tracker, snapshot.items
+        if isinstance(tracker, Comparing):
+            found = tracker.compare(items, rv=snapshot.rv, at=at, reason=reason)
+        else:
+            found = iter(await asyncio.to_thread(tracker.replace, items, rv=snapshot.rv, at=at, reason=reason))
+        while records := await asyncio.to_thread(lambda: list(islice(found, SLICE))):
+            await self._outlet.give(records, None)
+        await self._outlet.give([], self._tracker.position)
 
     # ---- failures -------------------------------------------------------------------------------------------------
 

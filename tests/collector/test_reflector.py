@@ -214,6 +214,16 @@ async def test_an_empty_kind_and_then_its_first_object(bench: Bench) -> None:
     assert [one.origin for one in bench.records if isinstance(one, Event)] == ["watch"]
 
 
+async def test_a_long_list_is_whole_before_there_is_a_place_to_go_on_from(bench: Bench) -> None:
+    many = [obj(f"o{number}", rv=str(number)) for number in range(1, 2501)]
+    bench.cluster.will_stream("configmaps", initial("5000", *many))
+    async with bench.running():
+        await until(lambda: bench.reflector.live)
+    assert len(bench.events) == 2500
+    assert set(bench.positions) == {""}
+    assert bench.reflector.rv == "5000"
+
+
 async def test_what_comes_in_the_same_bytes_as_the_end_bookmark_is_not_lost(bench: Bench) -> None:
     bench.cluster.will_stream(
         "configmaps", initial("5", obj("a", rv="3")) + modified(obj("a", rv="6", data={"x": "1"}))
