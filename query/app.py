@@ -1,8 +1,8 @@
 """The HTTP application: routes under /api/v1, a page at /, health and metrics beside them.
 
 Whatever goes wrong leaves as an RFC 9457 problem. The Host header must name this server, or a web page could reach it
-through a name of its own that resolves to loopback (DNS rebinding). Nothing needs the application's lifespan: it also runs
-inside a command, without a server.
+through a name of its own that resolves to loopback (DNS rebinding). Nothing needs the application's lifespan: it also
+runs inside a command, without a server.
 """
 
 import logging
@@ -53,7 +53,7 @@ def create_app(
     health: Health = healthy,
     clock: Clock = utc_now,
 ) -> FastAPI:
-    """The application on this store. `app.state.feed.stop()` ends the streams of followers when the server shuts down."""
+    """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down."""
     readers = Readers(readers=settings.readers, streams=settings.streams, patience=settings.patience)
     metrics = Metrics(registry)
     feed = Feed(store, readers, settings, metrics)
@@ -114,7 +114,7 @@ async def recent(here: Here, request: Request, params: Filtered, window: Windowe
 @_beside.get("/style.css")
 async def style() -> Response:
     """The page's style sheet."""
-    return Response(page.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+    return Response(page.style(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
 @_beside.get("/livez")

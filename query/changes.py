@@ -1,8 +1,8 @@
 """What changed in (from, to]: a list that says how many changes it hid, in an order that pages can rely on.
 
-Two tables answer together: `changes` (time first, narrow) finds the page, `events` (object first) gives patch and hash for
-just those rows. With a label selector the state itself decides, so `events` finds the page too; versions whose state was
-left out are rebuilt to be judged.
+Two tables answer together: `changes` (time first, narrow) finds the page, `events` (object first) gives patch and hash
+for just those rows. With a label selector the state itself decides, so `events` finds the page too; versions whose
+state was left out are rebuilt to be judged.
 
 A cursor holds the window, the log position of the first page, and the place of the last row: what is recorded while
 someone pages does not shift the pages.
@@ -204,15 +204,17 @@ def _left_out(store: Store, found: list[Event]) -> set[str]:
             cluster=each.cluster, resource=each.resource, group=each.group, namespace=each.namespace, name=each.name
         )
         params = _key(ref, each.uid) | {"epoch": each.epoch, "seq": each.seq}
-        sql = f"""SELECT count() FROM events
-            WHERE {_KEY} AND uid = {{uid:String}} AND epoch = {{epoch:UInt64}} AND seq = {{seq:UInt64}} AND object = ''"""
+        sql = f"""
+            SELECT count() FROM events
+            WHERE {_KEY} AND uid = {{uid:String}} AND epoch = {{epoch:UInt64}} AND seq = {{seq:UInt64}}
+              AND object = ''"""
         if store.rows(sql, params)[0][0]:
             large.add(each.id)
     return large
 
 
 def _hidden(store: Store, ask: Ask) -> Hidden:
-    """Counted over the whole window. A left-out state is counted as selected: rebuilding it only to hide it is not worth it."""
+    """Counted over the whole window. A left-out state counts as selected: nobody rebuilds it only to hide it."""
     params: dict[str, object] = {}
     within = [*window(params, ask.after, ask.until), *ask.filter.conditions(params)]
     selector = ask.filter.scope.selector

@@ -67,7 +67,7 @@ def assess(store: Store, scope: Scope, window: Window, *, kinds: Sequence[KnownK
 def report(
     store: Store, scope: Scope, after: datetime | None, until: datetime, *, open_end: bool = False
 ) -> CoverageReport:
-    """The same, with the watched intervals that touch the window. Without a start: since everything asked was watched."""
+    """The same, with the watched intervals that touch the window; without a start: since everything was watched."""
     ledger, asked, served = _read(store, scope), _asked(store, scope, None), _served_since(store, scope)
     if after is None:
         since = _marks(*_standing(ledger, asked), ledger, served)[0]

@@ -1,7 +1,7 @@
 """One object at two moments: readable fields, the RFC 6902 patch between them, and both documents as they were.
 
-Unified text is made where it is shown (CLI, browser). Redacted Secret values are markers; two markers made with different
-keys say nothing about their values: such a field is marked as not comparable, never passed off as a change.
+Unified text is made where it is shown (CLI, browser). Redacted Secret values are markers; two markers made with
+different keys say nothing about their values: such a field is marked as not comparable, never passed off as a change.
 """
 
 import base64

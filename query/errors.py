@@ -10,6 +10,7 @@ QueryError
 ├── BadRevision    no recorded revision has this resourceVersion
 ├── DamagedHistory a stored row does not say what its hash promises; never shown as if it did
 └── TooBusy        every reader is taken; worth another try in a moment
+    └── TooManyFollowers  the feed has as many clients as it may have
 
 What was asked and simply is not there (never seen, deleted, not recorded) is an answer, not an error: `query.timeline`.
 """
@@ -58,3 +59,7 @@ class DamagedHistory(QueryError):
 
 class TooBusy(QueryError):
     """Every reader is taken."""
+
+
+class TooManyFollowers(TooBusy):
+    """The feed has as many clients as it may have."""

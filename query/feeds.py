@@ -1,12 +1,12 @@
 """The live feed: every change event once, in the order in which it was stored, resumable.
 
-The order is that of `changes.log_order`, a number that the engine gives out in rising order as rows are inserted, also when
-the clock steps back. `ts` could not serve: kinds become visible at different moments, and what is read late is dated into
-the past; a reader at a moment would step over it. A resume token is such a number, made opaque.
+The order is that of `changes.log_order`, a number that the engine gives out in rising order as rows are inserted, also
+when the clock steps back. `ts` could not serve: kinds become visible at different moments, and what is read late is
+dated into the past; a reader at a moment would step over it. A resume token is such a number, made opaque.
 
 One poll of the newest number serves all clients; each client then asks for what lies behind its own token, in its own
-time. So nothing is kept in memory for slow clients, and none of them holds up another. Of an insert that is half visible
-(`changes` has a row that `events` does not have yet) nothing is given out until it is whole.
+time. So nothing is kept in memory for slow clients, and none of them holds up another. Of an insert that is half
+visible (`changes` has a row that `events` does not have yet) nothing is given out until it is whole.
 
 What is promised: no change is missed by who resumes from a token. After a crash of the recorder between store and
 checkpoint a change can come again, under the same `id`.
@@ -23,7 +23,7 @@ from typing import Literal
 import msgspec
 
 from query import cursors, records, timeline
-from query.errors import BadCursor, TooBusy
+from query.errors import BadCursor, TooManyFollowers
 from query.metrics import Metrics
 from query.models import Change, Span
 from query.readers import Readers
@@ -47,7 +47,7 @@ class FeedChange(Change, kw_only=True):
 
 
 class Notice(msgspec.Struct, kw_only=True):
-    """Not a change. bookmark: nothing new up to this token; gap: versions may be missing; reset: this token leads nowhere."""
+    """Not a change. bookmark: nothing new up to here; gap: versions may be missing; reset: the token led nowhere."""
 
     type: Literal["bookmark", "gap", "reset"]
     token: str
@@ -94,15 +94,17 @@ class Feed:
         self._stopping.set()
 
     async def start(self, choose: Callable[[], ChangeFilter], after: int | None) -> "Follower":
-        """Take a client in, before anything of its answer is sent. Raises TooBusy, and what `choose` raises."""
+        """Take a client in, before anything is sent. Raises TooManyFollowers, and what `choose` raises."""
         if self._clients >= self._settings.feed_clients:
-            raise TooBusy(f"{self._clients} clients follow the feed already.", "Close some, or try again later.")
+            raise TooManyFollowers(
+                f"{self._clients} clients follow the feed already.", "Close some, or try again later."
+            )
         chosen = await self._readers.run(choose)
         head = await self._newest()
         return Follower(self, chosen, head if after is None else after, lost=after is not None and after > head)
 
     async def newest_behind(self, position: int) -> int:
-        """The newest position once it is behind this one; the same position when the heartbeat is due or the end is near."""
+        """The newest position once it is behind this one; the same one when the heartbeat is due or the end is near."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._settings.feed_heartbeat
         while loop.time() < due and not self._stopping.is_set():
@@ -161,7 +163,7 @@ class Follower:
         self._ledger: datetime | None = None
 
     async def batches(self) -> AsyncIterator[list[FeedChange | Notice]]:
-        """Changes as they come, gaps beside them, a bookmark when nothing came for a while; ends when the server does."""
+        """Changes as they come, gaps beside them, a bookmark after a while of nothing; ends when the server does."""
         self._feed.count(+1)
         try:
             async for each in self._batches():

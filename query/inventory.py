@@ -1,8 +1,8 @@
 """What there is, and was: clusters, kinds, namespaces, objects at a moment, and their full states as one stream.
 
-Now is read from `objects` (one row per life); a past moment from the history itself, which alone knows what was deleted and
-came back. The snapshot reads the newest row of each life and nothing else: cost grows with the objects, not with their
-history (0.3 s for 5,000 objects of 6 KB).
+Now is read from `objects` (one row per life); a past moment from the history itself, which alone knows what was deleted
+and came back. The snapshot reads the newest row of each life and nothing else: cost grows with the objects, not with
+their history (0.3 s for 5,000 objects of 6 KB).
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,8 @@ def clusters(store: Store) -> list[ClusterItem]:
     counted = {
         cluster: (uids, objects)
         for cluster, uids, objects in store.rows(
-            "SELECT cluster, groupUniqArray(cluster_uid), countIf(last.op != 'delete') FROM objects FINAL GROUP BY cluster"
+            "SELECT cluster, groupUniqArray(cluster_uid), countIf(last.op != 'delete') "
+            "FROM objects FINAL GROUP BY cluster"
         )
     }
     events: dict[str, int] = dict(store.rows("SELECT cluster, count() FROM changes GROUP BY cluster"))

@@ -72,7 +72,7 @@ class Span(msgspec.Struct, kw_only=True, rename={"from_": "from"}, frozen=True):
 
 
 class Unwatched(msgspec.Struct, kw_only=True, frozen=True):
-    """A kind that the answer knows nothing of, and why: off, excluded, forbidden, unwatchable, or only some namespaces."""
+    """A kind that the answer does not know, and why: off, excluded, forbidden, unwatchable, or only some namespaces."""
 
     cluster: str
     resource: str

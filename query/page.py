@@ -1,13 +1,15 @@
-"""`/`: recent changes as one plain page, without a script, until there is more. Every string in it is hostile and escaped.
+"""`/`: recent changes as one plain page, without a script, until there is more. Every string in it is hostile and
+escaped.
 
-Answer first: how well this time is known, how much is hidden and how to see it; then the changes, newest first. Every view is
-a link: the window is in the address, and each change links to the object as it was.
+Answer first: how well this time is known, how much is hidden and how to see it; then the changes, newest first. Every
+view is a link: the window is in the address, and each change links to the object as it was.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from importlib.resources import files
 from urllib.parse import quote, urlencode
 
 from query.models import Change, Coverage, Hidden
@@ -42,23 +44,31 @@ class View:
 
 def render(view: View) -> str:
     """The whole document."""
+    clusters = escape(", ".join(view.clusters))
+    known = "ok" if view.coverage.complete else "gap"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Changes · {escape(", ".join(view.clusters) or "no cluster yet")} · Kubelapse</title>
+<meta name="color-scheme" content="light dark"><title>Changes · {clusters or "no cluster yet"} · Kubelapse</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/style.css"></head><body>
-<header><b class="brand">Kubelapse</b><span class="mut">{escape(", ".join(view.clusters))}</span>
+<header><b class="brand">Kubelapse</b><span class="mut">{clusters}</span>
 <nav aria-label="Window">{_windows(view)}</nav></header>
 <main><h1>Changes</h1>
 <p class="sec"><time>{_time(view.after)}</time> – <time>{_time(view.until)}</time> UTC</p>
 {_form(view)}
-<p class="cover {"ok" if view.coverage.complete else "gap"}"><i aria-hidden="true"></i> <span>{_coverage(view.coverage)}</span></p>
+<p class="cover {known}"><i aria-hidden="true"></i> <span>{_coverage(view.coverage)}</span></p>
 {_hidden(view)}
 {_table(view)}
 </main>
 <footer>The same as data: <a href="/api/v1/changes?{escape(_query(view, order="desc"))}">JSON</a> ·
-<a href="/openapi.json">OpenAPI</a> · <a href="/api/v1/coverage">coverage</a> · <a href="/readyz?verbose">health</a></footer>
+<a href="/openapi.json">OpenAPI</a> · <a href="/api/v1/coverage">coverage</a> ·
+<a href="/readyz?verbose">health</a></footer>
 </body></html>
 """
+
+
+def style() -> str:
+    """The style sheet."""
+    return (files("query") / "style.css").read_text(encoding="utf-8")
 
 
 def _windows(view: View) -> str:
@@ -107,8 +117,9 @@ def _hidden(view: View) -> str:
 
 def _table(view: View) -> str:
     if not view.items:
+        hidden = view.hidden.noise + view.hidden.first_sight
         nothing = "Nothing changed" if view.coverage.complete else "No changes are known"
-        return f'<p class="empty">{nothing} in this time.</p>'
+        return f'<p class="empty">{nothing} in this time{", save what is hidden" if hidden else ""}.</p>'
     rows = "".join(map(_row, view.items))
     head = "<th>Time (UTC)</th><th></th><th>Object</th><th>Change</th><th>By</th>"
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -120,10 +131,11 @@ def _row(item: Change) -> str:
         sign, word = "○", "first seen"
     estimate = f'<span title="estimated, within {item.ts_error:.3g} s">≈ </span>' if item.ts_error else ""
     place = f"{escape(item.namespace)}/" if item.namespace else ""
+    when = f'{estimate}<time datetime="{rfc3339(item.ts)}">{_time(item.ts)}</time>'
+    link = f'<a href="{escape(_link(item))}">{place}{escape(item.name)}</a>'
     return (
-        f'<tr class="{escape(item.op)}"><td class="t">{estimate}<time datetime="{rfc3339(item.ts)}">{_time(item.ts)}</time></td>'
-        f'<td class="m" title="{escape(word)}">{sign}</td>'
-        f'<td><span class="kind">{escape(item.kind)}</span> <a href="{escape(_link(item))}">{place}{escape(item.name)}</a></td>'
+        f'<tr class="{escape(item.op)}"><td class="t">{when}</td><td class="m" title="{escape(word)}">{sign}</td>'
+        f'<td><span class="kind">{escape(item.kind)}</span> {link}</td>'
         f"<td>{_paths(item, word)}</td><td>{_by(item)}</td></tr>"
     )
 
@@ -161,42 +173,3 @@ def _query(view: View, **changed: str) -> str:
 
 def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
-
-
-STYLE = """:root { color-scheme: light dark;
-  --sans: -apple-system, BlinkMacSystemFont, "Segoe UI", Inter, Roboto, "Noto Sans", system-ui, sans-serif;
-  --mono: ui-monospace, "SF Mono", "Cascadia Mono", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  --paper: light-dark(#f5f5f2, #0f1113); --sheet: light-dark(#ffffff, #15181b); --hover: light-dark(#f0f0eb, #1c2024);
-  --line: light-dark(#e1e1db, #272c31); --edge: light-dark(#868c92, #6c757d); --ink: light-dark(#1a1e22, #e3e6e8);
-  --ink-2: light-dark(#434b52, #b4bbc1); --ink-3: light-dark(#5f676e, #929ba3); --inverse: light-dark(#ffffff, #101214);
-  --failing: light-dark(#b8230f, #f9643f); --ready: light-dark(#6b957f, #538067); --unknown: light-dark(#7b8289, #757e86);
-  --focus: light-dark(#0a5fd0, #7db8ff); }
-*, *::before, *::after { box-sizing: border-box; }
-body { margin: 0; min-height: 100dvh; display: flex; flex-direction: column; background: var(--paper); color: var(--ink);
-  font: 400 .8125rem/1.45 var(--sans); font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-h1 { margin: 0; font-size: 1.1875rem; line-height: 1.2; } p { margin: 0; }
-a { color: inherit; text-decoration-color: var(--edge); text-underline-offset: 2px; } a:hover { text-decoration-color: currentColor; }
-:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
-header, footer { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; padding: 10px 16px; background: var(--sheet); }
-header { border-bottom: 1px solid var(--line); } footer { border-top: 1px solid var(--line); color: var(--ink-2); font-size: .75rem; }
-.brand { font-size: .9375rem; } .mut { color: var(--ink-3); } .sec { color: var(--ink-2); } nav { margin-left: auto; display: flex; gap: 12px; }
-nav a { text-decoration: none; color: var(--ink-2); padding: 4px 0; border-bottom: 2px solid transparent; }
-nav a[aria-current] { color: var(--ink); font-weight: 600; border-color: var(--ink); }
-main { flex: 1; width: 100%; max-width: 1600px; margin: 0 auto; padding: 16px; display: flex; flex-direction: column; gap: 10px; }
-form { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; } label { display: grid; color: var(--ink-3); font-size: .75rem; gap: 2px; }
-input, button { font: inherit; font-size: .8125rem; height: 28px; padding: 0 8px; color: var(--ink); background: var(--sheet);
-  border: 1px solid var(--edge); border-radius: 4px; } input { width: 11rem; max-width: 42vw; }
-button { background: var(--ink); color: var(--inverse); border-color: var(--ink); cursor: pointer; padding: 0 12px; }
-.cover { display: flex; gap: 8px; align-items: baseline; font-weight: 500; }
-.cover i { flex: none; width: 14px; height: 14px; border: 1px solid var(--ink); border-radius: 2px; transform: translateY(2px); }
-.cover.ok i { background: var(--ready); border-color: var(--ready); border-radius: 50%; }
-.cover.gap i { background: repeating-linear-gradient(135deg, var(--unknown) 0 1px, transparent 1px 5px); }
-table { width: 100%; border-collapse: collapse; background: var(--sheet); border: 1px solid var(--line); }
-th { text-align: left; font-size: .75rem; font-weight: 500; color: var(--ink-3); white-space: nowrap; position: sticky; top: 0; background: var(--sheet); }
-th, td { padding: 5px 8px; border-bottom: 1px solid var(--line); vertical-align: top; } tbody tr:hover { background: var(--hover); }
-.t { white-space: nowrap; width: 1%; } .m { width: 1%; text-align: center; } tr.delete .m { color: var(--failing); font-weight: 600; }
-.kind, .path { font: .75rem/1.5 var(--mono); } .kind { color: var(--ink-3); }
-.empty { padding: 32px; background: var(--sheet); border: 1px solid var(--line); text-align: center; color: var(--ink-2); }
-@media (max-width: 640px) { table, tbody, tr, td { display: block; width: auto; } thead { display: none; } td { border: 0; padding: 2px 8px; }
-  tr { border-bottom: 1px solid var(--line); padding: 6px 0; } .m { display: none; } nav { margin-left: 0; } }
-"""

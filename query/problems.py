@@ -1,8 +1,8 @@
 """Errors as RFC 9457 problems: what is wrong in one sentence, what to do next in another, and the right status.
 
-400 malformed time, selector, cursor or name; 404 not there, with `state` telling which kind of "not there"; 410 before the
-retention horizon; 422 understood and impossible; 429 too many feeds; 503 the store is away or every reader is taken (with
-Retry-After); 500 damaged history, named as such.
+400 malformed time, selector, cursor or name; 404 not there, with `state` telling which kind of "not there"; 410 before
+the retention horizon; 422 understood and impossible; 429 too many feeds; 503 the store is away or every reader is taken
+(with Retry-After); 500 damaged history, named as such.
 """
 
 from datetime import datetime
@@ -17,6 +17,7 @@ from query.errors import (
     DamagedHistory,
     QueryError,
     TooBusy,
+    TooManyFollowers,
     UnknownKind,
 )
 from query.models import Problem
@@ -48,6 +49,7 @@ _STATUS: tuple[tuple[type[QueryError], int, str, str], ...] = (
     (BadWindow, 422, "bad-window", "Not a window"),
     (BadRevision, 404, "unknown-revision", "Unknown resourceVersion"),
     (DamagedHistory, 500, "damaged-history", "Damaged history"),
+    (TooManyFollowers, 429, "too-many-followers", "Too many followers"),
     (TooBusy, 503, "busy", "Busy"),
 )
 
@@ -68,14 +70,20 @@ def of_store_error(error: StoreError) -> Problem:
     """The store's own sentence, save for statements, which say nothing to an asker."""
     if isinstance(error, QueryFailed) and error.code in _TOO_MUCH:
         return problem(
-            422, "too-much", "Too much", "The answer would take more time or memory than one question may.",
+            422,
+            "too-much",
+            "Too much",
+            "The answer would take more time or memory than one question may.",
             hint="Ask for a shorter time, fewer kinds or one namespace.",
-        )  # fmt: skip
+        )
     if isinstance(error, QueryFailed):
         return problem(
-            500, "query-failed", "The store failed", f"The store could not answer (code {error.code}).",
+            500,
+            "query-failed",
+            "The store failed",
+            f"The store could not answer (code {error.code}).",
             hint="The server's log has the details.",
-        )  # fmt: skip
+        )
     name = "store-unavailable" if isinstance(error, StoreUnavailable) else "store"
     return problem(503, name, "The store is not available", str(error), hint="See /readyz?verbose.")
 
@@ -85,39 +93,63 @@ def of_outcome(outcome: Outcome, ref: ObjectRef) -> Problem:
     match outcome:
         case Deleted(deleted_at=when, at=at):
             return problem(
-                404, "deleted", "Deleted", f"{ref} was deleted at {rfc3339(when)}, before {rfc3339(at)}.",
+                404,
+                "deleted",
+                "Deleted",
+                f"{ref} was deleted at {rfc3339(when)}, before {rfc3339(at)}.",
                 hint=f"Ask for a moment before that; its last content is at {rfc3339(when)} in its history.",
-                state="deleted", deleted_at=when,
-            )  # fmt: skip
+                state="deleted",
+                deleted_at=when,
+            )
         case NotYet(created_at=when, at=at):
             return problem(
-                404, "not-created", "Not created yet", f"{ref} was created at {rfc3339(when)}, after {rfc3339(at)}.",
-                hint=f"Ask for {rfc3339(when)} or later.", state="not-created", created_at=when,
-            )  # fmt: skip
+                404,
+                "not-created",
+                "Not created yet",
+                f"{ref} was created at {rfc3339(when)}, after {rfc3339(at)}.",
+                hint=f"Ask for {rfc3339(when)} or later.",
+                state="not-created",
+                created_at=when,
+            )
         case NotRecorded(watched_since=None):
             return problem(
-                404, "not-recorded", "Not recorded", f"{ref.kind_id} has not been watched in {ref.cluster}.",
+                404,
+                "not-recorded",
+                "Not recorded",
+                f"{ref.kind_id} has not been watched in {ref.cluster}.",
                 hint="GET /api/v1/coverage and /kinds tell what is recorded, and why something is not.",
                 state="not-recorded",
-            )  # fmt: skip
+            )
         case NotRecorded(watched_since=since, at=at):
             known = rfc3339(since) if since else ""
             return problem(
-                404, "not-recorded", "Not recorded", f"Nobody watched {ref} at {rfc3339(at)}: it is recorded since {known}.",
-                hint=f"Ask for {known} or later.", state="not-recorded", watched_since=since,
-            )  # fmt: skip
-        case BeforeHorizon(horizon=horizon, at=at):
+                404,
+                "not-recorded",
+                "Not recorded",
+                f"Nobody watched {ref} at {rfc3339(at)}; recorded since {known}.",
+                hint=f"Ask for {known} or later.",
+                state="not-recorded",
+                watched_since=since,
+            )
+        case BeforeHorizon(horizon=horizon):
             return problem(
-                410, "before-horizon", "No longer kept", f"{rfc3339(at)} is before {rfc3339(horizon)}: older history is no longer kept.",
+                410,
+                "before-horizon",
+                "No longer kept",
+                f"History before {rfc3339(horizon)} is no longer kept.",
                 hint=f"Ask for {rfc3339(horizon)} or later, or keep history for longer (KUBELAPSE_RETENTION).",
-                state="before-horizon", horizon=horizon,
-            )  # fmt: skip
+                state="before-horizon",
+                horizon=horizon,
+            )
         case NeverSeen() | Found():
             return problem(
-                404, "never-seen", "Never seen", f"{ref} was never seen in {ref.cluster}.",
+                404,
+                "never-seen",
+                "Never seen",
+                f"{ref} was never seen in {ref.cluster}.",
                 hint="GET /api/v1/objects?deleted=true lists what was; check namespace, type and spelling.",
                 state="never-seen",
-            )  # fmt: skip
+            )
 
 
 def problem(

@@ -1,8 +1,8 @@
 """Store calls block; they run in a few threads of their own, and never in the event loop.
 
-A small answer borrows a reader for one call. A stream keeps a thread of a second, separate group from first to last block,
-and hands its chunks over one at a time: a client that does not read stops the query, it does not fill memory. When every
-thread is taken a caller waits for `patience` seconds and is then asked to come back.
+A small answer borrows a reader for one call. A stream keeps a thread of a second, separate group from first to last
+block, and hands its chunks over one at a time: a client that does not read stops the query, it does not fill memory.
+When every thread is taken a caller waits for `patience` seconds and is then asked to come back.
 """
 
 import asyncio

@@ -67,7 +67,7 @@ class RvRef:
 
 
 def resolve(text: str, *, now: datetime, tz: tzinfo = UTC) -> datetime | RvRef:
-    """The instant that `text` means, in UTC, or the resourceVersion it names. Raises BadTime: it names what is accepted."""
+    """The instant that `text` means, in UTC, or the resourceVersion it names. Raises BadTime, which tells the forms."""
     wanted = text.strip()
     if not wanted or len(wanted) > LONGEST:
         raise BadTime(f"{_short(text)} is not a time.", ACCEPTED)

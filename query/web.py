@@ -1,4 +1,5 @@
-"""What every route shares: the context of the application, how query parameters become questions, how answers are written.
+"""What every route shares: the context of the application, how query parameters become questions, how answers are
+written.
 
 Parameters stay text until they are in a reader thread: resolving a TYPE needs the store. Answers are msgspec Structs,
 written in one go with stored JSON embedded raw.

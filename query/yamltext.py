@@ -12,7 +12,7 @@ _FIRST = ("apiVersion", "kind", "metadata", "type", "spec", "data", "stringData"
 class _Dumper(yaml.CSafeDumper):
     """Blocks for texts of several lines; no anchors for parts that happen to be the same."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # the base class names it
         """Never an alias: `&id001` is noise to readers."""
         return True
 

@@ -33,8 +33,8 @@ from schema.events import (
     Stop,
     Watching,
     Watermark,
+    event_id,
 )
-from schema.events import event_id
 from schema.listkeys import heuristic
 from schema.objects import Scope, split_kind_id
 from schema.patch import to_patch
@@ -162,7 +162,7 @@ class History:
         self, *kinds: str, from_: float = 0, to: float = 3600, namespace: str = "", confirmed: float | None = None
     ) -> None:
         """These kinds (all watched ones when none is named) were watched without a break."""
-        named = kinds or tuple(id for id, each in self._names.items() if each.watching == "yes")
+        named = kinds or tuple(name for name, each in self._names.items() if each.watching == "yes")
         last = at(to if confirmed is None else confirmed)
         scopes = {str(Scope(kind, namespace)): (str(self._rv), at(to), last, at(from_)) for kind in named}
         self.ledger.append(

@@ -155,8 +155,8 @@ async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 async def test_too_many_followers_are_asked_to_come_back(served: Served) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        for _ in range(3):
-            items = await stack.enter_async_context(following(served))
+        followers = [await stack.enter_async_context(following(served)) for _ in range(3)]
+        for items in followers:
             await asyncio.wait_for(anext(items), 10)
         async with httpx.AsyncClient() as client:
             refused = await client.get(f"{served.url}/api/v1/feed")

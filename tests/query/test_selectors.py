@@ -10,8 +10,18 @@ WEB = {"app": "web", "env": "prod", "example.com/team": "a.b"}
 
 @pytest.mark.parametrize(
     "text",
-    ["", "app=web", "app==web,env=prod", "app", "!tier", "tier!=db", "env in (prod, canary)", "tier notin (db)"]
-    + ["env notin (dev),app in (web)", "example.com/team=a.b"],
+    [
+        "",
+        "app=web",
+        "app==web,env=prod",
+        "app",
+        "!tier",
+        "tier!=db",
+        "env in (prod, canary)",
+        "tier notin (db)",
+        "env notin (dev),app in (web)",
+        "example.com/team=a.b",
+    ],
 )
 def test_selected(text: str) -> None:
     assert parse(text).matches(WEB)

@@ -11,8 +11,9 @@ from query.errors import BadTime
 from query.times import RvRef, duration, instant, resolve, rfc3339, zone
 
 NOW = datetime(2026, 11, 22, 15, 30, 0, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VIENNA = ZoneInfo("Europe/Vienna")
-moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+moments = st.integers(0, 7_258_118_400_000_000).map(lambda micros: EPOCH + timedelta(microseconds=micros))
 
 
 def at(text: str, tz: str = "UTC") -> str:
@@ -94,8 +95,13 @@ def test_times_without_a_zone_are_the_askers(text: str, meaning: str) -> None:
         "now-",
         "now/q",
         "2h30",
-    ]
-    + ["9999999999d", "2026-11-22T03:12:40+99:00", "x" * 101, "rv:", "1850-01-01", "@999999999999"],
+        "9999999999d",
+        "2026-11-22T03:12:40+99:00",
+        "x" * 101,
+        "rv:",
+        "1850-01-01",
+        "@999999999999",
+    ],
 )
 def test_what_is_no_time_is_refused_and_told_what_is(text: str) -> None:
     with pytest.raises(BadTime) as refused:
