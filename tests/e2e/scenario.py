@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schema.chdb import ChdbStore
-
 from tests.controlplane.api import Api
 from tests.controlplane.lab import Lab
 from tests.e2e import compare
@@ -33,7 +32,7 @@ class Scenario:
     rows: list[compare.Stored] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.api = self.lab.client()
+        self.api = Api(self.lab.url, self.lab.token, self.lab.ca, connections=120)
         self.truth = Truth(self.api)
 
     def begin(self) -> None:

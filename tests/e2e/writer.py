@@ -100,7 +100,7 @@ class Writer:
             gone = {f"key.{self._random.randrange(6)}": None}
             note = {"annotations": {"example.org/a.b~c": str(self._random.randrange(9))}}
             self.api.patch(
-                self._path("configmaps", name), {"data": {**gone, **data}, "metadata": note}, self._manager()
+                self._path("configmaps", name), {"data": {**gone, **data}, "metadata": note}, manager=self._manager()
             )
 
     def _secret(self) -> None:

@@ -1,0 +1,46 @@
+"""`make bench`: one JSON line per figure. `python -m tests.bench NAME ... [--seconds N]` runs some of them."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import embedded, questions, real
+from tests.bench.report import figure, median, say
+
+
+def startup(_home: Path, _seconds: float | None) -> None:
+    """How long `kubelapse --help` takes."""
+    took = []
+    for _ in range(15):
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "kubelapse", "--help"], check=True, capture_output=True)
+        took.append(time.monotonic() - began)
+    figure("kubelapse --help", median(took) * 1000, "ms", runs=len(took))
+
+
+SUITES: dict[str, Callable[[Path, float | None], None]] = {
+    "startup": startup,
+    "embedded": lambda home, seconds: embedded.run(home, seconds=seconds or 300, scale=1.0),
+    "real": lambda home, seconds: real.run(home, seconds=seconds or 60),
+    "questions": lambda home, _seconds: questions.run(home, events=1_000_000),
+}
+
+
+def main() -> None:
+    """Run the named suites, or all."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Benchmarks; one JSON line per figure.")
+    parser.add_argument("names", nargs="*", choices=[*SUITES, []], help="default: all")
+    parser.add_argument("--seconds", type=float, help="length of the measured part, where there is one")
+    options = parser.parse_args()
+    for name in options.names or SUITES:
+        say(f"bench: {name}")
+        with tempfile.TemporaryDirectory(prefix="kubelapse-bench-") as home:
+            SUITES[name](Path(home), options.seconds)
+
+
+if __name__ == "__main__":
+    main()
