@@ -7,14 +7,14 @@ come in order.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
-from collector.clock import EPOCH, TICK, Capture, Clock, from_micros, micros, numeric, parse_time
+from collector.clock import EPOCH, TICK, Capture, Clock, micros, numeric, parse_time
 from collector.ledger import Ledger
 from collector.recorder import TrackerPolicy
 from collector.redact import Redactor
@@ -173,32 +173,26 @@ class KubeEventTracker:
         self._seen = max((numeric(one.rv) for one in remembered), default=-1)
         self._seen = max(self._seen, numeric(self._rv) if self._rv else -1)
 
-    def replace(self, items: Sequence[bytes], *, rv: str, at: datetime, reason: str) -> list[Record]:
+    def replace(self, items: Iterable[bytes], *, rv: str, at: datetime, reason: str) -> list[Record]:
         """A complete fresh list: what is newer than anything given out. A gap unless this is the first sight."""
-        records: list[Record] = []
+        return list(self.compare(items, rv=rv, at=at, reason=reason))
+
+    def compare(self, items: Iterable[bytes], *, rv: str, at: datetime, reason: str) -> Iterator[Record]:
+        """The same, record by record; the resume point moves after the last."""
         before = self._position
         if before is None or numeric(rv) < numeric(before.rv) or reason not in ("", *_REMEMBERED_LISTS):
             self._epoch = max(micros(self._clock()) // 1000, self._epoch + 1)
             self._seen = -1
-        since = before.at if before else from_micros(0)
+        since = before.at if before else EPOCH
         if before is not None:
-            records.append(
-                self._ledger.gap(
-                    epoch=self._epoch,
-                    from_rv=self._rv,
-                    to_rv=rv,
-                    since=since,
-                    until=at,
-                    reason=reason or "checkpoint lost",
-                )
-            )
+            why = reason or "checkpoint lost"
+            yield self._ledger.gap(epoch=self._epoch, from_rv=self._rv, to_rv=rv, since=since, until=at, reason=why)
         found = [one for one in (self._read(item) for item in items) if one is not None]
         found.sort(key=lambda one: numeric(one.metadata.resource_version))
-        records += [self._record(one, at, since) for one in found if not self._is_replay(one)]
+        yield from (self._record(one, at, since) for one in found if not self._is_replay(one))
         self._seen = max(self._seen, numeric(rv))
         self._rv = rv
         self._position = Position(rv=rv, epoch=self._epoch, at=at, version=self._kind.version, since=at)
-        return records
 
     def observe(self, lines: Sequence[bytes], *, at: datetime, not_before: datetime | None) -> list[Record]:
         """Complete watch lines; late ones are dated by what they say."""

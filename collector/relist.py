@@ -14,7 +14,7 @@ from typing import Final, Literal
 from collector.clock import numeric
 from collector.dating import Sighting, date
 from collector.memory import Entry, Memory
-from collector.observation import Header, Observation, cut, read_header
+from collector.observation import Header, Observation, Unreadable, cut, read_header
 from collector.recorder import Recorded, Recorder, Sighted, sighting
 from collector.skew import Skew
 from schema.canonical import digest
@@ -80,6 +80,11 @@ class Comparison:
         for item in fresh.items:
             try:
                 header = read_header(item)
+            except Unreadable as error:
+                missing.clear()  # it may be any of them: an end is only claimed when it is sure
+                yield self._unreadable(item, error, fresh.at)
+                continue
+            try:
                 missing.discard(header.life)
                 recorded = self._compare(item, header, fresh)
             except Exception as error:

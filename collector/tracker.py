@@ -15,7 +15,7 @@ beside a Reflector), never used from two threads at once.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -40,6 +40,9 @@ __all__ = ["Tracker", "TrackerPolicy"]
 log = logging.getLogger(__name__)
 
 UNREADABLE: Final = "unreadable-object"
+
+_STAMP_SLACK: Final = timedelta(seconds=2)
+"""Times in managedFields are whole seconds of another clock."""
 
 
 class _Line(msgspec.Struct):
@@ -129,7 +132,7 @@ class Tracker:
         self._position = position
         self._epoch = position.epoch if position else 0
         self._read_rv = position.rv if position else ""
-        self._restarted_at = position.at if position else None
+        self._restarted_at = position.at - _STAMP_SLACK if position else None
         if position is not None and position.version != self._kind.version:
             self._pending_cause = VERSION_SWITCHED
         secret = self._redactor.applies(self._kind)

@@ -193,6 +193,13 @@ def test_gap_ids_are_the_same_when_said_twice() -> None:
     assert ask() == ask()
 
 
+def test_an_item_that_cannot_be_read_ends_no_life() -> None:
+    found = watching(served(7, {"data": {}}))
+    records = found.replace([b'{"metadata":7}'], rv="200", at=at(60), reason="expired")
+    assert (events(records), found.objects) == ([], 1)
+    assert [one.reason for one in gaps(records)] == ["expired", "unreadable-object"]
+
+
 def test_a_list_older_than_the_watch_ends_no_life() -> None:
     found = watching(served(7, {"data": {}}))
     found.observe([line("ADDED", served(300, {"data": {}}, uid="u-2", name="b"))], at=at(1), not_before=None)
