@@ -352,7 +352,7 @@ def _material(node: Node, name: str, base: Path) -> bytes:
     """`NAME-data` decoded, else the file that NAME names, else nothing."""
     data = node.get(f"{name}-data")
     if data:
-        return base64.b64decode(str(data))
+        return base64.b64decode("".join(str(data).split()), validate=True)
     return (base / str(node[name])).read_bytes() if node.get(name) else b""
 
 
