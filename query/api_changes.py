@@ -1,11 +1,14 @@
 """Routes about changes: the list, single events, and the live feed."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Message, Send
 
 from query import changes, coverage, feeds, problems, timeline
 from query.api_objects import IMMUTABLE
@@ -31,6 +34,7 @@ from query.web import (
 )
 
 router = APIRouter(tags=["changes"])
+log = logging.getLogger(__name__)
 
 Order = Annotated[str, Query(pattern="^(asc|desc)$", description="desc: newest first, pages go back in time.")]
 
@@ -111,24 +115,48 @@ async def feed(
     token = last_event_id or after
     position = feeds.read_token(token) if token else None
     follower = await here.feed.start(lambda: _chosen(here, params), position)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     if format == "jsonl" or (not format and wants(request, *LINES)):
-        return StreamingResponse(_jsonl(follower), media_type=JSONL, headers=headers)
-    return StreamingResponse(_sse(follower), media_type="text/event-stream", headers=headers)
+        return FeedResponse(_jsonl(follower), JSONL, here.settings.feed_patience)
+    return FeedResponse(_sse(follower), "text/event-stream", here.settings.feed_patience)
+
+
+class FeedResponse(StreamingResponse):
+    """A stream that gives a client up when it has taken nothing for `patience` seconds: it can resume by its token."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], media_type: str, patience: float) -> None:
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._chunks = chunks
+        self._patience = patience
+
+    async def stream_response(self, send: Send) -> None:
+        """As the base class, each send bounded; the client is counted out at once, however it goes."""
+
+        async def bounded(message: Message) -> None:
+            await asyncio.wait_for(send(message), self._patience)
+
+        try:
+            await super().stream_response(bounded)
+        except TimeoutError:
+            log.info(
+                "feed: a client took nothing for %.0f s and was cut off; it can resume by its token", self._patience
+            )
+        finally:
+            await self._chunks.aclose()
 
 
 def _chosen(here: Context, params: FilterParams) -> ChangeFilter:
     return params.resolve(here.store)[0]
 
 
-async def _jsonl(follower: Follower) -> AsyncIterator[bytes]:
+async def _jsonl(follower: Follower) -> AsyncGenerator[bytes, None]:
     """Items as lines; a bookmark line keeps a quiet connection alive and moves the token."""
     yield b"\n"
     async for batch in follower.batches():
         yield b"".join(msgspec.json.encode(item) + b"\n" for item in batch)
 
 
-async def _sse(follower: Follower) -> AsyncIterator[bytes]:
+async def _sse(follower: Follower) -> AsyncGenerator[bytes, None]:
     """`id` is the resume token. A bookmark carries it too, with an event type of its own."""
     yield b"retry: 2000\n\n: following\n\n"
     async for batch in follower.batches():

@@ -7,7 +7,7 @@ runs inside a command, without a server.
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -22,9 +22,9 @@ from query.changes import Ask
 from query.coverage import Window
 from query.errors import QueryError, TooBusy
 from query.feeds import Feed
+from query.guard import Guard, problem_response
 from query.health import Check, Health, healthy, listing
 from query.metrics import Metrics
-from query.models import Problem
 from query.problems import Refused
 from query.readers import Readers
 from query.settings import QuerySettings
@@ -32,17 +32,6 @@ from query.web import Clock, Context, Filtered, Here, Windowed, utc_now
 from schema.store import Store, StoreError
 
 log = logging.getLogger(__name__)
-
-Next = Callable[[Request], Awaitable[Response]]
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process", "testserver"})
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 
 def create_app(
@@ -72,7 +61,7 @@ def create_app(
     )
     app.state.feed = feed
     app.state.health = health
-    app.middleware("http")(_guard(settings, metrics))
+    app.add_middleware(Guard, settings=settings, metrics=metrics, clock=time.monotonic)
     _errors(app)
     for router in (api.router, api_changes.router, api_objects.router):
         app.include_router(router, prefix="/api/v1")
@@ -152,71 +141,42 @@ async def _store_check(here: Context) -> Check:
     return Check(name="store", ok=True)
 
 
-def _guard(settings: QuerySettings, metrics: Metrics) -> Callable[[Request, Next], Awaitable[Response]]:
-    """Refuses foreign hosts, measures, and adds the headers that every answer carries."""
-    allowed = _LOOPBACK | {each.lower() for each in settings.hosts}
-
-    async def guard(request: Request, call_next: Next) -> Response:
-        began = time.monotonic()
-        host = (request.url.hostname or "").lower()
-        if "*" not in allowed and host not in allowed:
-            response = _problem(
-                problems.problem(
-                    421,
-                    "wrong-host",
-                    "Wrong host",
-                    f"This server is not known as {host[:100]!r}.",
-                    hint="Use 127.0.0.1 or localhost, or add the name to the server's hosts.",
-                )
-            )
-        else:
-            response = await call_next(request)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        route = getattr(request.scope.get("route"), "path", "other")
-        metrics.requests.labels(route, str(response.status_code)).inc()
-        metrics.seconds.labels(route).observe(time.monotonic() - began)
-        return response
-
-    return guard
-
-
 def _errors(app: FastAPI) -> None:
     """Every failure becomes a problem."""
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        return _problem(error.problem)
+        return problem_response(error.problem)
 
     @app.exception_handler(QueryError)
     async def question(request: Request, error: QueryError) -> Response:
         if isinstance(error, TooBusy):
             request.app.state.context.metrics.refused.inc()
-        return _problem(problems.of_query_error(error))
+        return problem_response(problems.of_query_error(error))
 
     @app.exception_handler(StoreError)
     async def store(request: Request, error: StoreError) -> Response:
         log.warning("%s %s: the store failed: %s", request.method, request.url.path, error)
-        return _problem(problems.of_store_error(error))
+        return problem_response(problems.of_store_error(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         found = error.errors()
         detail = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in found[:3])
-        return _problem(
+        return problem_response(
             problems.problem(422, "bad-parameter", "Not a valid parameter", f"{detail}.", hint="See /openapi.json.")
         )
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         detail = f"{request.method} {request.url.path[:200]} is not served here."
-        return _problem(
+        return problem_response(
             problems.problem(error.status_code, "http", str(error.detail), detail, hint="See /openapi.json.")
         )
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, __: Exception) -> Response:
-        return _problem(
+        return problem_response(
             problems.problem(
                 500,
                 "internal",
@@ -225,12 +185,3 @@ def _errors(app: FastAPI) -> None:
                 hint="The server's log has the details; please report it.",
             )
         )
-
-
-def _problem(found: Problem) -> Response:
-    headers = {"Cache-Control": "no-store"} | (
-        {"Retry-After": problems.RETRY_AFTER} if found.status in (429, 503) else {}
-    )
-    return Response(
-        msgspec.json.encode(found), status_code=found.status, media_type=problems.MEDIA_TYPE, headers=headers
-    )

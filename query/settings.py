@@ -16,4 +16,5 @@ class QuerySettings:
     feed_poll: float = 0.5
     feed_heartbeat: float = 15.0
     feed_batch: int = 500
+    feed_patience: float = 30.0
     version: str = "0.0.0"

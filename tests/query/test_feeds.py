@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import orjson
@@ -28,10 +29,15 @@ class Served:
     def __init__(self, store: ChdbStore, settings: QuerySettings) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.app = create_app(store=store, settings=settings, registry=CollectorRegistry())
+        self.registry = CollectorRegistry()
+        self.app = create_app(store=store, settings=settings, registry=self.registry)
         config = uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self._socket]})
+
+    def clients(self) -> float:
+        """How many follow the feed."""
+        return self.registry.get_sample_value("kubelapse_feed_clients") or 0
 
     def stop(self) -> float:
         """Seconds that the shutdown took."""
@@ -171,3 +177,30 @@ async def test_the_server_ends_within_two_seconds_with_followers_connected(store
         await asyncio.wait_for(anext(items), 10)
         took = await asyncio.to_thread(served.stop)
     assert took < 2
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_and_others_are_not(store: ChdbStore, history: History) -> None:
+    served = Served(store, dataclasses.replace(QUICK, feed_patience=0.3, feed_batch=500))
+    served.thread.start()
+    start = write_token(0)
+    for number in range(300):
+        history.put("configmaps", "shop/big", {"data": {"n": str(number), "x": str(number % 10) * 30_000}}, at=number)
+    history.store(store)
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.socket() as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.connect((host, int(port)))
+        ask = f"GET /api/v1/feed?after={start}&cluster={history.cluster} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        stuck.sendall(ask.encode())
+        async with following(served, after=start, cluster=history.cluster) as items:
+            assert len(await changes(items, 300)) == 300
+            await until(lambda: served.clients() == 1)
+    served.stop()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for it, for 10 s at most."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)

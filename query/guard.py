@@ -1,0 +1,87 @@
+"""What stands before every route: foreign hosts are refused, answers get their security headers, requests are measured.
+
+A plain ASGI middleware, so that streams pass through it untouched.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from query import problems
+from query.metrics import Metrics
+from query.models import Problem
+from query.settings import QuerySettings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process"})
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+class Guard:
+    """The Host header must name this server: else a web page could reach it by a name that resolves to loopback."""
+
+    def __init__(self, app: ASGIApp, settings: QuerySettings, metrics: Metrics, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic, in seconds."""
+        self._app = app
+        self._allowed = LOOPBACK | {each.lower() for each in settings.hosts}
+        self._metrics = metrics
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = self._clock()
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._measure(scope, message["status"], self._clock() - began)
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        app = self._app if self._welcome(scope) else _wrong_host(scope)
+        await app(scope, receive, watched)
+
+    def _welcome(self, scope: Scope) -> bool:
+        if "*" in self._allowed:
+            return True
+        return (HTTPConnection(scope).url.hostname or "").lower() in self._allowed
+
+    def _measure(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+
+
+def problem_response(found: Problem) -> Response:
+    """A problem as a response."""
+    headers = {"Cache-Control": "no-store"}
+    if found.status in (429, 503):
+        headers["Retry-After"] = problems.RETRY_AFTER
+    body = msgspec.json.encode(found)
+    return Response(body, status_code=found.status, media_type=problems.MEDIA_TYPE, headers=headers)
+
+
+def _wrong_host(scope: Scope) -> Response:
+    host = Headers(scope=scope).get("host", "")
+    return problem_response(
+        problems.problem(
+            421,
+            "wrong-host",
+            "Wrong host",
+            f"This server is not known as {host[:100]!r}.",
+            hint="Use 127.0.0.1 or localhost, or add the name to the server's hosts.",
+        )
+    )
