@@ -27,7 +27,7 @@ from schema.store import StoreError
 
 Level = Literal["ok", "warn", "fail"]
 
-PARTS: Final = ("chdb", "clickhouse-connect", "kubernetes", "pyarrow", "fastapi")
+PARTS: Final = ("chdb-core", "clickhouse-connect", "kubernetes", "pyarrow", "fastapi")
 AT_ONCE: Final = 8
 TOLERATED_SKEW: Final = 2.0
 """Seconds; more makes estimated times of late events worse, and other people's clocks disagree with the answers."""
