@@ -3,6 +3,7 @@
 Full jitter (a random share of the whole wait) spreads a hundred watches that an API server has dropped at once.
 """
 
+import asyncio
 from random import Random
 
 
@@ -24,3 +25,16 @@ class Backoff:
     def reset(self) -> None:
         """All is well again."""
         self.failures = 0
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event is set within so many seconds.
+
+    Not `asyncio.wait_for`: before Python 3.12 it swallows a cancellation that comes in the moment of the event, and a
+    loop that should end goes on for ever.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False

@@ -24,7 +24,7 @@ from itertools import islice
 from random import Random
 from typing import Final
 
-from collector.backoff import Backoff
+from collector.backoff import Backoff, set_within
 from collector.burst import Snapshot, list_all
 from collector.clock import Clock, numeric
 from collector.cluster import Cluster, ClusterError, Expired, Forbidden, NotServed, StreamingRefused
@@ -183,10 +183,7 @@ class Reflector:
     async def _rest(self, seconds: float) -> None:
         """Sleep, unless a stop is asked for."""
         if seconds > 0:
-            try:
-                await asyncio.wait_for(self._stopping.wait(), seconds)
-            except TimeoutError:
-                return
+            await set_within(self._stopping, seconds)
 
     async def _attempt(self) -> float:
         """One turn, from opening to its end; the seconds to rest before the next."""

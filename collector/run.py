@@ -17,6 +17,7 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
+from collector.backoff import set_within
 from collector.catalog import Catalog
 from collector.clock import Capture, Clock
 from collector.cluster import Busy, Cluster, ClusterError, Forbidden, Unreachable
@@ -184,8 +185,8 @@ class Collector:
         heartbeat, *loops = tasks
         within = self._timings.stop_within
         try:
-            await _cancel(loops)
             async with asyncio.timeout(within):
+                await _cancel(loops)
                 await watches.stop(within / 2 if orderly else 0.0)
                 if orderly:
                     await self._put_watermark(watches)
@@ -202,9 +203,7 @@ class Collector:
     async def _discover_again(self, watches: Watches) -> None:
         """Every minute, and a few times after a poke: the served document follows a change by seconds."""
         while True:
-            try:
-                await asyncio.wait_for(self._poked.wait(), self._timings.discovery_every)
-            except TimeoutError:
+            if not await set_within(self._poked, self._timings.discovery_every):
                 await self._discover(watches)
                 continue
             self._poked.clear()
@@ -280,11 +279,8 @@ class Collector:
     async def _mark(self, watches: Watches) -> None:
         """A watermark every 2 s, and soon after a watch has become current for the first time."""
         while True:
-            try:
-                await asyncio.wait_for(self._due.wait(), self._timings.watermark_every)
+            if await set_within(self._due, self._timings.watermark_every):
                 await asyncio.sleep(min(WATERMARK_PAUSE, self._timings.watermark_every))
-            except TimeoutError:
-                pass
             self._due.clear()
             await self._tell_kinds(watches)
             await self._put_watermark(watches)

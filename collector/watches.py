@@ -67,6 +67,7 @@ class Watches:
         self._on_change = on_change
         self._syncs = asyncio.Semaphore(settings.cold_syncs)
         self._tasks: dict[Scope, asyncio.Task[None]] = {}
+        self._versions: dict[Scope, str] = {}
         self._trackers: dict[Scope, tuple[Kind, RestorableTracker]] = {}
         self._by_namespace: set[str] = set()
 
@@ -75,7 +76,8 @@ class Watches:
     async def apply(self, kinds: Mapping[str, Kind]) -> None:
         """Watch exactly these kinds."""
         wanted = {scope: kind for kind in kinds.values() for scope in self.scopes(kind)}
-        ended = [scope for scope in self._tasks if scope not in wanted or self._switched(scope, wanted[scope])]
+        versions = {scope: kind.version for scope, kind in wanted.items()}
+        ended = [scope for scope in self._tasks if versions.get(scope) != self._versions[scope]]
         await self._end(ended)
         for scope, kind in wanted.items():
             task = self._tasks.get(scope)
@@ -96,10 +98,8 @@ class Watches:
         self._by_namespace.add(kind.id)
         return True
 
-    def _switched(self, scope: Scope, kind: Kind) -> bool:
-        return scope in self._trackers and self._trackers[scope][0].version != kind.version
-
     def _begin(self, scope: Scope, kind: Kind) -> None:
+        self._versions[scope] = kind.version
         self._tasks[scope] = asyncio.create_task(self._supervise(scope, kind), name=f"watch {scope}")
 
     async def _end(self, scopes: Iterable[Scope]) -> None:
