@@ -26,15 +26,15 @@ def run(home: Path, *, seconds: float) -> None:
         recorder.start()
         assert recorder.process is not None
         process, stop = Process(recorder.process.pid), threading.Event()
-        truth = Truth(api)
+        truth = Truth(api, lab.ca, home / "truth")
         truth.watch(served(api))
         threads = [threading.Thread(target=_write, args=(api, number, stop), daemon=True) for number in range(WRITERS)]
         time.sleep(3)
-        cpu, before, began = process.cpu(), len(truth.seen), time.monotonic()
+        cpu, before, began = process.cpu(), truth.count(), time.monotonic()
         for thread in threads:
             thread.start()
         waits = _probe(api, recorder, until=began + seconds)
-        spent, changes, took = process.cpu() - cpu, len(truth.seen) - before, time.monotonic() - began
+        spent, changes, took = process.cpu() - cpu, truth.count() - before, time.monotonic() - began
         stop.set()
         for thread in threads:
             thread.join()

@@ -174,11 +174,12 @@ def dates(truth: Iterable[Seen], rows: Sequence[Stored]) -> tuple[list[str], lis
     complaints, errors = [], []
     for row in rows:
         if row.key in real:
-            error = abs(row.ts.timestamp() - real[row.key])
+            off = row.ts.timestamp() - real[row.key]
+            error = abs(off)
             if row.ts_error:
                 errors.append(error)
             if error > row.ts_error + (SLACK if row.ts_error else LIVE):
-                complaints.append(f"dated {error:.3f} s wrong, said {row.ts_error:.3f}: {row.key} {row.origin}")
+                complaints.append(f"dated {off:+.3f} s wrong, said {row.ts_error:.3f}: {row.key} {row.origin}")
     return complaints, errors
 
 

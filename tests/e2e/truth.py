@@ -1,16 +1,19 @@
-"""The truth that Kubelapse is measured against: an independent watch of every kind, kept whole in memory.
+"""The truth that Kubelapse is measured against: an independent watch (`tests.e2e.witness`), read back.
 
-It shares nothing with the product: own client, own threads, own bookkeeping. One thread per kind lists once, then
-watches and resumes by resourceVersion; what it could not resume is an error of the test, not of the product.
+It shares nothing with the product: own client, own process, own bookkeeping. What the witness could not resume is an
+error
+of the test, not of the product.
 """
 
-import threading
-import time
-from dataclasses import dataclass, field
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
-import urllib3
-
-from tests.controlplane.api import Api, Json, Refused
+from tests.controlplane.api import Api, Json
 
 SKIPPED = {"events", "leases", "endpoints", "componentstatuses"}
 
@@ -32,71 +35,74 @@ class Seen:
         return (self.kind, self.uid, self.rv, self.type)
 
 
-@dataclass(slots=True)
 class Truth:
-    """Watches until stopped. `start` maps a kind to the resourceVersion from which its truth is complete."""
+    """Watches until stopped; then `seen` is everything, in the order in which it was read."""
 
-    api: Api
-    seen: list[Seen] = field(default_factory=list)
-    start: dict[str, int] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
+    def __init__(self, api: Api, ca: str, home: Path) -> None:
+        """`home`: a directory for the log. `start` maps a kind to the version from which its truth is complete."""
+        home.mkdir(parents=True, exist_ok=True)
+        self.api, self._log = api, home / "witness.log"
+        self.start: dict[str, int] = {}
+        (home / "token").write_text(api.token, encoding="ascii")
+        (home / "ca.crt").write_text(ca, encoding="ascii")
+        files = [str(home / name) for name in ("token", "ca.crt", "witness.log")]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.witness", api.url, *files], stdin=subprocess.PIPE, text=True
+        )
 
     def watch(self, paths: dict[str, str]) -> None:
-        """Begin with these kinds (`resource.group` → collection path); returns once every one is listed."""
-        ready = []
+        """From now on also these kinds (`resource.group` → collection path)."""
+        assert self._process.stdin is not None
         for kind, path in paths.items():
             if kind not in self.start and kind.partition(".")[0] not in SKIPPED:
-                done = threading.Event()
-                ready.append(done)
-                thread = threading.Thread(
-                    target=self._follow, args=(kind, path, done), daemon=True, name=f"truth {kind}"
-                )
-                self._threads.append(thread)
-                thread.start()
-        for done in ready:
-            if not done.wait(30):
-                raise TimeoutError("the truth could not list a kind within 30 s")
-
-    def _follow(self, kind: str, path: str, done: threading.Event) -> None:
-        rv = int(self.api.get(path, limit="1")["metadata"]["resourceVersion"])
-        self.start[kind] = rv
-        done.set()
-        while not self._stop.is_set():
-            try:
-                window = {"resourceVersion": str(rv), "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
-                for event in self.api.watch(path, timeout=75, **window):
-                    rv = self._take(kind, event)
-                    if self._stop.is_set():
-                        return
-            except Refused as error:
-                if error.status == 410:
-                    self.errors.append(f"{kind}: the truth itself was cut off at {rv}")
-                    return
-                self._stop.wait(0.3)
-            except (urllib3.exceptions.HTTPError, OSError):
-                self._stop.wait(0.3)
-
-    def _take(self, kind: str, event: Json) -> int:
-        at = time.time()
-        if event["type"] == "ERROR":
-            raise Refused(int(event["object"].get("code", 500)), str(event["object"].get("message")))
-        new = int(event["object"]["metadata"]["resourceVersion"])
-        if event["type"] != "BOOKMARK":
-            self.seen.append(Seen(kind, event["type"], event["object"]["metadata"]["uid"], new, at, event["object"]))
-        return new
-
-    def newest(self) -> dict[str, int]:
-        """The last resourceVersion that was seen of each kind that changed."""
-        newest: dict[str, int] = {}
-        for seen in self.seen:
-            newest[seen.kind] = max(newest.get(seen.kind, 0), seen.rv)
-        return newest
+                rv = self.api.get(path, limit="1")["metadata"]["resourceVersion"]
+                self.start[kind] = int(rv)
+                print(kind, path, rv, file=self._process.stdin, flush=True)
 
     def stop(self) -> None:
-        """End; threads that hang in a read are left to the process's end."""
-        self._stop.set()
+        """End the witness."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    @cached_property
+    def seen(self) -> list[Seen]:
+        """Every event; to be asked after `stop`."""
+        return [seen for seen in self._lines() if seen.type not in ("BOOKMARK", "ERROR")]
+
+    @property
+    def errors(self) -> list[str]:
+        """Where the truth itself was cut off."""
+        return [
+            f"the truth of {seen.kind} was cut off: {seen.object}" for seen in self._lines() if seen.type == "ERROR"
+        ]
+
+    def count(self) -> int:
+        """Events so far."""
+        return sum(1 for line in self._text() if b'{"type":"BOOKMARK"' not in line[:120])
+
+    def newest(self) -> dict[str, int]:
+        """The last version that was seen of each kind that changed."""
+        newest: dict[str, int] = {}
+        for seen in self._lines():
+            if seen.type != "BOOKMARK":
+                newest[seen.kind] = max(newest.get(seen.kind, 0), seen.rv)
+        return newest
+
+    def _text(self) -> Iterator[bytes]:
+        if self._log.exists():
+            with self._log.open("rb") as file:
+                yield from file
+
+    def _lines(self) -> Iterator[Seen]:
+        for line in self._text():
+            at, kind, text = line.split(b" ", 2)
+            if text.strip() and text.endswith(b"}\n"):
+                event = json.loads(text)
+                meta = event["object"]["metadata"]
+                rv = int(meta.get("resourceVersion") or 0)
+                yield Seen(kind.decode(), event["type"], meta.get("uid", ""), rv, float(at), event["object"])
 
 
 def served(api: Api) -> dict[str, str]:
