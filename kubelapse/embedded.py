@@ -26,6 +26,7 @@ from collector.metrics import Metrics as CollectorMetrics
 from collector.run import Collector
 from collector.settings import CollectorSettings
 from collector.sink import SinkError
+from collector.status import CollectorStatus
 from ingest.errors import IngestError
 from ingest.metrics import Metrics as IngestMetrics
 from ingest.run import Ingester
@@ -262,16 +263,25 @@ async def _first_look(parts: Parts, say: Say) -> None:
     """Say what is watched once that is known, and when it is stored. Raises UpError when nothing may be watched."""
     while not (status := parts.collector.status()).ready:  # noqa: ASYNC110 - capture has no event for it
         await asyncio.sleep(0.1)
-    verdicts = Counter(info.watching for info in status.kinds.values())
-    if not verdicts["yes"]:
+    # Refusals are put on record with the next watermark; the watches themselves know them at once.
+    watched = {one.scope.kind for one in status.scopes if one.current_until is not None}
+    if not watched:
         raise UpError(
             "nothing may be listed and watched with these credentials: bind the ClusterRole `view`, or name namespaces "
             "with --namespace (kubelapse doctor tells more)"
         )
     await parts.log.flush()
     parts.progress.settled = True
-    others = ", ".join(f"{count} {why}" for why, count in sorted(verdicts.items()) if why not in ("yes", "unwatchable"))
-    say(f"watching {verdicts['yes']} kinds{f' ({others}: see kubelapse coverage)' if others else ''}")
+    say(f"watching {len(watched)} kinds{_left_out(status, watched)}")
+
+
+def _left_out(status: CollectorStatus, watched: set[str]) -> str:
+    """` (2 forbidden, 3 off: see kubelapse coverage)`."""
+    forbidden = {one.scope.kind for one in status.scopes} - watched
+    counts = Counter(info.watching for info in status.kinds.values() if info.watching not in ("yes", "unwatchable"))
+    counts["forbidden"] = len(forbidden)
+    shown = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()) if count)
+    return f" ({shown}: see kubelapse coverage)" if shown else ""
 
 
 async def _storing(parts: Parts) -> None:

@@ -122,3 +122,21 @@ def test_a_data_directory_that_cannot_be_written_is_refused(lab: Lab, tmp_path: 
 
 def test_a_bad_setting_is_refused_with_its_place(lab: Lab, tmp_path: Path) -> None:
     assert refused(up(lab, tmp_path / "d", KUBELAPSE_LOG="loud"), "KUBELAPSE_LOG: expected console or json")
+
+
+def without_rights(lab: Lab, namespace: str, folder: Path) -> Path:
+    """A kubeconfig of a service account that may do nothing."""
+    api = lab.client()
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    api.post(accounts, {"metadata": {"name": "nobody"}})
+    token = api.post(f"{accounts}/nobody/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]
+    file = folder / "nobody"
+    file.write_text(lab.kubeconfig.read_text().replace(lab.token, token))
+    return file
+
+
+def test_without_any_right_nothing_is_recorded_in_silence(lab: Lab, tmp_path: Path, namespace: str) -> None:
+    nobody = str(without_rights(lab, namespace, tmp_path))
+    assert refused(up(lab, tmp_path / "d", KUBECONFIG=nobody), "set KUBELAPSE_CLUSTER_UID")
+    told = up(lab, tmp_path / "d", KUBECONFIG=nobody, KUBELAPSE_CLUSTER_UID="some-uid")
+    assert refused(told, "nothing may be listed and watched"), told.stderr

@@ -1,0 +1,55 @@
+"""Which store the settings mean, and directories that cannot hold one."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from kubelapse import stores
+from kubelapse.settings import SettingError, Settings
+from schema.store import StoreFull, StoreReadOnly
+
+
+def settings(data: Path, **environ: str) -> Settings:
+    return Settings({"data": str(data)}, environ, {})
+
+
+def test_the_data_directory_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    made = stores.data_dir(settings(tmp_path / "a" / "b"))
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert list(made.iterdir()) == []
+
+
+def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StoreFull, match="no space is left for"):
+        stores.data_dir(settings(tmp_path))
+
+
+def test_nearly_no_space_is_as_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "LEAST_FREE", os.statvfs(tmp_path).f_blocks * os.statvfs(tmp_path).f_frsize + 1)
+    with pytest.raises(StoreFull, match="MiB are free in"):
+        stores.data_dir(settings(tmp_path))
+
+
+def test_a_read_only_place_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreReadOnly, match="name another with --data"):
+        stores.data_dir(settings(tmp_path / "file"))
+
+
+def test_reading_makes_no_store(tmp_path: Path) -> None:
+    with pytest.raises(stores.NoStore, match="there is no store in"):
+        stores.open_existing(settings(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_file_that_is_missing_is_said(tmp_path: Path) -> None:
+    server = settings(tmp_path, KUBELAPSE_STORE="http://me@h:1/d", KUBELAPSE_STORE_PASSWORD_FILE=str(tmp_path / "none"))
+    with pytest.raises(SettingError, match="KUBELAPSE_STORE_PASSWORD_FILE: cannot read"):
+        stores.open_store(server)
