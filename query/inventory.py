@@ -12,18 +12,18 @@ from typing import Literal
 from query import cursors, records, timeline
 from query.errors import BadCursor
 from query.models import ClusterItem, KindItem, NamespaceItem, ObjectItem
-from query.refs import KnownKind, known_kinds
+from query.refs import KnownKind, ObjectRef, known_kinds
 from query.scope import Scope, one_of, where, window
 from query.times import LATEST
-from schema.events import Event
 from schema.objects import kind_id
-from schema.rows import EVENT_COLUMNS, events_from_arrow
 from schema.store import Row, Store
 
 Deleted = Literal["false", "true", "only"]
 
 _CREATED = "first.origin NOT IN ('list', 'relist', 'audit')"
 _IDENTITY = "cluster, resource, `group`, namespace, name, uid"
+_REF = ("cluster", "namespace", "resource", "group", "name")
+_VERSION = "cluster, namespace, resource, `group`, name, uid, epoch, seq"
 
 
 def clusters(store: Store) -> list[ClusterItem]:
@@ -120,37 +120,43 @@ def objects(
 
 def snapshot(store: Store, scope: Scope, at: datetime) -> Iterator[bytes]:
     """Every object that lived at T as canonical JSON, its hash checked; in the order of the history's key."""
-    for event in _states(store, scope, at, ended=False):
-        yield bytes(event.object or b"")
+    for _, state in _states(store, scope, at, ended=False):
+        yield state
 
 
-def _states(store: Store, scope: Scope, at: datetime, *, ended: bool) -> Iterator[Event]:
-    """The newest version of each life at T (`ended`: also of those that had ended), with its state, block by block."""
+def _states(store: Store, scope: Scope, at: datetime, *, ended: bool) -> Iterator[tuple[str, bytes]]:
+    """(uid, state) of each life at T (`ended`: also the last content of those that had ended), block by block."""
     params: dict[str, object] = {}
     within = where([*scope.conditions(params), *window(params, None, at)])
     selector = scope.selector
     matches = f"AND (object = '' OR ({selector.sql('object', params)}))" if selector and selector.requirements else ""
-    life = "cluster, namespace, resource, `group`, name, uid"
     sql = f"""
-        SELECT {EVENT_COLUMNS} FROM events
-        PREWHERE ({life}, epoch, seq) IN (
-            SELECT {life}, newest.1, newest.2
-            FROM (SELECT {life}, max((epoch, seq)) AS newest FROM events {within} GROUP BY {life}))
+        SELECT {_VERSION}, hash, object FROM events
+        PREWHERE (uid, epoch, seq) IN (
+            SELECT uid, newest.1, newest.2
+            FROM (
+                SELECT uid, max((epoch, seq)) AS newest FROM events {within} GROUP BY cluster, resource, `group`, uid))
         {within} {"" if ended else "AND op != 'delete'"} {matches}
-        LIMIT 1 BY {life}"""
-    left_out: list[Event] = []
+        LIMIT 1 BY cluster, resource, `group`, uid"""
+    left_out: list[Row] = []
     for batch in store.stream(sql, params):
-        for event in events_from_arrow(batch):
-            if event.object is None:
-                left_out.append(event)
-                continue
-            event.object = records.proved(event, bytes(event.object))
-            yield event
+        # As bytes: hashed, and sent on, as they are.
+        columns = [*batch.columns[:-1], batch.columns[-1].cast("binary")]
+        for *key, promised, state in zip(*(column.to_pylist() for column in columns), strict=True):
+            if state:
+                yield key[5], records.checked(state, promised.hex(), _named(key))
+            else:
+                left_out.append(tuple(key))
     # Rebuilt after the stream has ended: they need questions of their own.
-    for event in left_out:
-        whole = timeline.with_state(store, event)
-        if selector is None or selector.matches(records.labels(bytes(whole.object or b"{}"))):
-            yield whole
+    for version in left_out:
+        ref = ObjectRef(**dict(zip(_REF, version[:5], strict=True)))
+        state = bytes(timeline.version(store, ref, *version[5:]).object or b"")
+        if selector is None or selector.matches(records.labels(state)):
+            yield version[5], state
+
+
+def _named(key: Sequence[object]) -> str:
+    return f"{kind_id(str(key[2]), str(key[3]))} {key[1]}/{key[4]} (uid {key[5]})"
 
 
 def _lives_at(within: str) -> str:
@@ -167,7 +173,7 @@ def _lives_at(within: str) -> str:
 
 def _selected(store: Store, scope: Scope, at: datetime | None) -> list[str]:
     """Uids of the lives whose labels match at T (now: at their newest version)."""
-    return [event.uid for event in _states(store, scope, at or LATEST, ended=True)]
+    return [uid for uid, _ in _states(store, scope, at or LATEST, ended=True)]
 
 
 def _among(uids: Sequence[str], params: dict[str, object]) -> str:

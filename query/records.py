@@ -28,13 +28,18 @@ def events(rows: Iterable[Row]) -> list[Event]:
 
 def proved(event: Event, state: bytes) -> Raw:
     """The state as raw JSON, its hash checked. Raises DamagedHistory: a wrong state is never shown."""
-    if digest(state) != event.hash:
+    name = f"{event.kind_id} {event.namespace}/{event.name} at resourceVersion {event.rv}"
+    return Raw(checked(state, event.hash, name))
+
+
+def checked(state: bytes, promised: str, name: str) -> bytes:
+    """The state itself. Raises DamagedHistory when its hash is not the promised one."""
+    if digest(state) != promised:
         raise DamagedHistory(
-            f"The stored state of {event.kind_id} {event.namespace}/{event.name} at resourceVersion {event.rv} "
-            "does not match its hash.",
+            f"The stored state of {name} does not match its hash.",
             "Run `kubelapse verify` to see what else is damaged; other revisions are not affected.",
         )
-    return Raw(state)
+    return state
 
 
 def labels(state: bytes) -> dict[str, str]:

@@ -4,6 +4,10 @@ The state at T is the newest version in (epoch, seq) order with ts <= T, of the 
 one that had ended by then. A version whose state was left out (large objects) is rebuilt from the newest earlier one
 that has it, patch by patch along the seq chain. Whatever is shown has the hash that was recorded with it.
 
+Reading costs time per column and per day of history that is looked into, so the likely answer is tried first: the
+newest version of the last hours before T, when it is no delete. Only then the newest version of each life is looked up,
+in `objects` for lives that have not changed since T, in the history for others.
+
 What is asked for and not there is an answer of its own:
   Found         the object as it was
   Deleted       it had ended by then; its last content is known
@@ -15,7 +19,7 @@ What is asked for and not there is an answer of its own:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -23,13 +27,15 @@ from query import records
 from query.errors import BadRevision, DamagedHistory
 from query.models import Life
 from query.refs import ObjectRef
-from query.times import RvRef, rfc3339
+from query.times import EARLIEST, RvRef, rfc3339
 from schema.canonical import canonical
 from schema.events import Event
 from schema.folding import fold
 from schema.patch import PatchConflict
 from schema.rows import EVENT_COLUMNS
 from schema.store import Row, Store
+
+_LIKELY = timedelta(hours=12)
 
 _KEY = """cluster = {cluster:String} AND namespace = {namespace:String} AND resource = {resource:String}
         AND `group` = {group:String} AND name = {name:String}"""
@@ -90,6 +96,8 @@ def state_at(store: Store, ref: ObjectRef, at: datetime | RvRef, *, now: datetim
     """The object at a moment, or at a resourceVersion (raises BadRevision when it had none at or before it)."""
     if isinstance(at, RvRef):
         return _outcome(store, ref, _version_at_rv(store, ref, at, uid), now)
+    if (recent := _recent(store, ref, at, uid)) is not None:
+        return Found(event=with_state(store, recent), at=at)
     newest = _newest_of_each_life(store, ref, at, uid)
     if not newest:
         return _nothing_yet(store, ref, at, uid)
@@ -125,6 +133,14 @@ def event(store: Store, identity: str) -> Event | None:
     return with_state(store, records.events(rows)[0]) if rows else None
 
 
+def version(store: Store, ref: ObjectRef, uid: str, epoch: int, seq: int) -> Event:
+    """One version of which it is known that it exists, with its state. Raises DamagedHistory."""
+    sql = f"""
+        SELECT {EVENT_COLUMNS} FROM events
+        WHERE {_KEY} AND uid = {{uid:String}} AND epoch = {{epoch:UInt64}} AND seq = {{seq:UInt64}} LIMIT 1"""
+    return with_state(store, records.events(store.rows(sql, _params(ref, uid=uid, epoch=epoch, seq=seq)))[0])
+
+
 def lives(store: Store, ref: ObjectRef, uid: str = "") -> list[Life]:
     """Every life that this name had, oldest first."""
     sql = f"""
@@ -150,8 +166,38 @@ def with_state(store: Store, event: Event) -> Event:
     return event
 
 
+def _recent(store: Store, ref: ObjectRef, at: datetime, uid: str) -> Event | None:
+    """The newest version of the last hours, when nothing else can be meant.
+
+    ts rises with (epoch, seq) within a life. A delete is left to the careful way: another life may have begun before
+    its end was dated; so is a second row that stands out of order.
+    """
+    sql = f"""
+        SELECT {EVENT_COLUMNS} FROM events
+        PREWHERE {_KEY} {"AND uid = {uid:String}" if uid else ""}
+            AND ts <= {{at:DateTime64(6, 'UTC')}} AND ts > {{after:DateTime64(6, 'UTC')}}
+        ORDER BY ts DESC, epoch DESC, seq DESC LIMIT 2"""
+    found = records.events(store.rows(sql, _params(ref, uid=uid, at=at, after=max(EARLIEST, at - _LIKELY))))
+    if not found or found[0].op == "delete":
+        return None
+    newest, before = found[0], found[-1]
+    in_order = newest.uid != before.uid or (newest.epoch, newest.seq) >= (before.epoch, before.seq)
+    return newest if in_order else None
+
+
 def _newest_of_each_life(store: Store, ref: ObjectRef, at: datetime, uid: str) -> Sequence[Row]:
     """(uid, epoch, seq, op, ts, rv_order) of the newest version at T, one per life."""
+    sql = f"""
+        SELECT uid, last.epoch, last.seq, last.op, last.ts, last.rv_order FROM objects FINAL
+        WHERE {_KEY} {"AND uid = {uid:String}" if uid else ""} AND first.ts <= {{at:DateTime64(6, 'UTC')}}"""
+    known = store.rows(sql, _params(ref, uid=uid, at=at))
+    if known and all(row[4] <= at for row in known):
+        return known
+    return _newest_in_history(store, ref, at, uid)
+
+
+def _newest_in_history(store: Store, ref: ObjectRef, at: datetime, uid: str) -> Sequence[Row]:
+    """The same from the history itself, which also has what retention left (checkpoints)."""
     sql = f"""
         SELECT uid, epoch, seq, op, ts, rv_order FROM events
         WHERE {_KEY} {"AND uid = {uid:String}" if uid else ""} AND ts <= {{at:DateTime64(6, 'UTC')}}
@@ -177,12 +223,15 @@ def _version_at_rv(store: Store, ref: ObjectRef, at: RvRef, uid: str) -> Row:
 
 
 def _outcome(store: Store, ref: ObjectRef, version: Row, at: datetime) -> Outcome:
-    uid, epoch, _, op, _, rv_order = version
+    uid, epoch, _, op, ts, rv_order = version
     sql = f"""
         SELECT {EVENT_COLUMNS} FROM events
-        WHERE {_KEY} AND uid = {{uid:String}} AND epoch = {{epoch:UInt64}} AND rv_order = {{rv_order:UInt64}}
-          AND op = {{op:String}} LIMIT 1"""
-    rows = store.rows(sql, _params(ref, uid=uid, epoch=epoch, rv_order=rv_order, op=op))
+        PREWHERE {_KEY} AND uid = {{uid:String}} AND epoch = {{epoch:UInt64}} AND rv_order = {{rv_order:UInt64}}
+            AND op = {{op:String}} AND ts = {{ts:DateTime64(6, 'UTC')}} LIMIT 1"""
+    rows = store.rows(sql, _params(ref, uid=uid, epoch=epoch, rv_order=rv_order, op=op, ts=ts))
+    if not rows:  # retention took it, and left a checkpoint in its place
+        older = [row for row in _newest_in_history(store, ref, at, uid) if row != version]
+        return _outcome(store, ref, older[0], at) if older else _nothing_yet(store, ref, at, uid)
     found = with_state(store, records.events(rows)[0])
     return Deleted(deleted_at=found.ts, last=found, at=at) if op == "delete" else Found(event=found, at=at)
 

@@ -2,9 +2,10 @@
 
 import random
 
+import orjson
 import pytest
 
-from query import changes
+from query import changes, inventory
 from query.changes import Ask
 from query.errors import BadWindow, DamagedHistory
 from query.scope import ChangeFilter, Scope
@@ -118,3 +119,17 @@ def test_impossible_windows_and_limits_are_refused(history: History) -> None:
         ask(history, limit=0)
     with pytest.raises(BadWindow):
         Ask(filter=ChangeFilter(), after=at(2), until=at(1))
+
+
+def test_a_snapshot_rebuilds_what_left_its_state_out(store: ChdbStore, history: History) -> None:
+    for number in range(4):
+        history.put("pods", "shop/big", {"n": number}, at=number, left_out=number > 0, labels={"app": "web"})
+        history.put("pods", "shop/small", {"n": number}, at=number)
+    history.delete("pods", "shop/small", at=5)
+    history.store(store)
+
+    def numbers(seconds: float, selector: str = "") -> list[int]:
+        scope = Scope(clusters=(history.cluster,), selector=parse(selector) if selector else None)
+        return sorted(orjson.loads(state)["n"] for state in inventory.snapshot(store, scope, at(seconds)))
+
+    assert (numbers(2.5), numbers(9), numbers(2.5, "app=web"), numbers(2.5, "app=db")) == ([2, 2], [3], [2], [])
