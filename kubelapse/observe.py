@@ -21,7 +21,16 @@ _CREDENTIALS = (
     (re.compile(r"(?i)((?:password|token)=)[^&\s]+"), r"\1…"),
 )
 # Foreign loggers that tell every request at INFO.
-_CHATTY = ("httpx", "httpcore", "aiohttp.access", "asyncio", "uvicorn.access", "uvicorn.error", "clickhouse_connect", "urllib3")
+_CHATTY = (
+    "httpx",
+    "httpcore",
+    "aiohttp.access",
+    "asyncio",
+    "uvicorn.access",
+    "uvicorn.error",
+    "clickhouse_connect",
+    "urllib3",
+)
 
 
 def configure(style: LogStyle, stream: TextIO | None = None) -> None:

@@ -298,7 +298,7 @@ class Settings:
             raise SettingError(f"{place}: {error}, not {text!r}") from None
 
     def given(self, setting: Setting[object]) -> bool:
-        """True when any place sets it."""
+        """True when a flag, the environment or the file sets it."""
         return bool(self._found(setting)[1])
 
     def _found(self, setting: Setting[object]) -> tuple[str, str]:

@@ -47,7 +47,8 @@ def _run(settings: known.Settings, around: Surroundings, bundle: bytes | None, *
     from kubelapse.server import PortInUse, listen
     from kubelapse.stores import data_dir, open_store
 
-    observe.configure(settings[known.LOG])
+    # The answers are what one came to see: unless asked otherwise, only trouble is logged.
+    observe.configure(settings[known.LOG] if settings.given(known.LOG) else known.LogStyle(level="warning"))
     click.echo("loading a recorded incident …", err=True)
     try:
         bound = None if once else stack.enter_context(listen(settings[known.HOST], settings[known.PORT]))

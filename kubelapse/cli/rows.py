@@ -39,7 +39,9 @@ def changed(item: "JsonObject", most: int = SHOWN_PATHS) -> str:
     paths = item.get("paths")
     if not isinstance(paths, list) or not paths:
         return {"add": "(created)", "delete": "(deleted)"}.get(str(item.get("op")), "")
-    shown = ", ".join(map(str, paths[:most]))
+    # A counter of the server comes with every change of a spec and tells nothing.
+    told = sorted(map(str, paths), key=lambda path: path == "metadata.generation")
+    shown = ", ".join(told[:most])
     return f"{shown} +{len(paths) - most} more" if len(paths) > most else shown
 
 
