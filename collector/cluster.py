@@ -70,6 +70,11 @@ class BadAnswer(ClusterError):
     """What came is not what the API promises."""
 
 
+def bookmarked(kind: Kind) -> bool:
+    """Whether watches of this kind carry bookmarks: Events have no watch cache, and that is what sends them."""
+    return kind.resource != "events"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of a LIST: raw JSON of each item, the snapshot's resourceVersion, the token of the next page or ""."""

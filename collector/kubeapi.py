@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Raw
 
 from collector.clock import Clock
-from collector.cluster import BadAnswer, ClusterError, Discovery, Page, Silent, Unauthorized, Unreachable
+from collector.cluster import BadAnswer, ClusterError, Discovery, Page, Silent, Unauthorized, Unreachable, bookmarked
 from collector.discovery import Discoverer, Fetched
 from collector.errors import SERVER_TEXT, CredentialsError, read_status, refusal
 from schema.objects import Kind
@@ -32,6 +32,8 @@ READ_BUFFER: Final = 2**20
 REFUSAL_BYTES: Final = 16384
 WATCH_SECONDS: Final = (300, 600)
 """A random end in this range, as client-go asks for: servers restart in peace when clients come and go anyway."""
+UNMARKED_SECONDS: Final = (45, 60)
+"""The same where no bookmarks come: the end must be told from a dead connection."""
 
 
 class Access(Protocol):
@@ -140,7 +142,7 @@ class KubeApi:
         params = {
             "watch": "1",
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(self._random.randint(*WATCH_SECONDS)),
+            "timeoutSeconds": str(self._random.randint(*(WATCH_SECONDS if bookmarked(kind) else UNMARKED_SECONDS))),
         }
         params |= {"resourceVersion": rv} if rv else {}
         if initial:

@@ -124,3 +124,8 @@ def error_of(line: bytes, *, what: str) -> ClusterError:
     parsed = read_line(line)
     status = read_status(bytes(parsed.object), code=0) if parsed else Status()
     return refusal(status, what=what)
+
+
+def silent_bookmark(rv: str) -> bytes:
+    """The bookmark line that a server would have sent at this version."""
+    return b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"%s"}}}' % rv.encode()

@@ -27,9 +27,10 @@ from typing import Final
 from collector.backoff import Backoff, set_within
 from collector.burst import Snapshot, list_all
 from collector.clock import Clock, numeric
-from collector.cluster import Cluster, ClusterError, Expired, Forbidden, NotServed, StreamingRefused
+from collector.cluster import Cluster, ClusterError, Expired, Forbidden, NotServed, StreamingRefused, bookmarked
 from collector.heartbeat import Heartbeat, Stamps
 from collector.intake import Intake
+from collector.lines import silent_bookmark
 from collector.metrics import Metrics
 from collector.outlet import Comparing, Emit, Outlet, TrackerLike
 from collector.settings import CollectorSettings
@@ -200,15 +201,24 @@ class Reflector:
 
     async def _turn(self) -> float:
         position = self._tracker.position
-        if position is not None and not self._reason and self._version_doubted:
-            await self._look_for_rollback(position)
+        unmarked, newest = not bookmarked(self.kind), ""
+        if position is not None and not self._reason and (self._version_doubted or unmarked):
+            newest = await self._look_for_rollback(position)
         if position is None or self._reason:
             return await self._sync()
         after = self.state.value
         async with self._open(rv=position.rv, initial=False, late_from=self._outlet.until) as stream:
             self._metrics.reconnects.labels(self.kind.id, after).inc()
             self._enter(State.STREAM)
-            return await self._follow(stream)
+            rest = await self._follow(stream)
+        if unmarked and not stream.intake.bytes and stream.lasted >= self._timings.idle_proof:
+            await self._move_to(newest)
+        return rest
+
+    async def _move_to(self, rv: str) -> None:
+        """Everything up to `rv`, the server's newest when a stream was opened, would have come through it by now."""
+        records = self._tracker.observe([silent_bookmark(rv)], at=self._stamps.next(), not_before=None)
+        await self._outlet.give(records, self._tracker.position)
 
     async def _follow(self, stream: Stream) -> float:
         """To the end of the stream. A clean end goes on at once, unless it came at once."""
@@ -263,13 +273,14 @@ class Reflector:
 
     # ---- lists ----------------------------------------------------------------------------------------------------
 
-    async def _look_for_rollback(self, position: Position) -> None:
+    async def _look_for_rollback(self, position: Position) -> str:
         """A list of one item gives the server's newest version; one below ours means that its store was restored."""
         page = await self._cluster.page(self.kind, self.scope.namespace, limit=1)
         self._version_doubted = False
         if 0 <= numeric(page.rv) < numeric(position.rv):
             log.warning("%s went back from version %s to %s: restored from a backup?", self.scope, position.rv, page.rv)
             self._reason = "rollback"
+        return page.rv
 
     async def _sync(self) -> float:
         self._enter(State.RESYNC if self._reason else State.SYNC)

@@ -1,8 +1,8 @@
 """Follows one open watch to its end: lines to the tracker, records to the log, doubt lifted in time.
 
 After a reconnect, a list or a freeze, what is read may be old. Such lines are observed as late (`not_before`), and
-the tracker holds them. The stream has caught up when there was nothing to read for 150 ms while this process could
-have read (500 ms on a connection that has not given a byte yet). Under a load that never rests, a pause of 20 ms
+the tracker holds them. The stream has caught up when there was nothing to read for half a second while this process
+could have read (5 s on a connection that has not given a byte yet). Under a load that never rests, a pause of 20 ms
 together with a line whose newest server claim is fresh counts as well; until then held events are given out every 3
 s, dated as late ones.
 """

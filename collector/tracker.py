@@ -7,7 +7,8 @@ beside a Reflector), never used from two threads at once.
 - Replays: a stream that is read again from an older version repeats itself. What is not newer than the remembered
   version of its uid, or than the end of its life, has been recorded: skipped and counted.
 - Late: what is read with `not_before` is held until the stream has caught up, then dated by its neighbours and by the
-  server's claims (`collector.dating`). The resume point stays before what is held.
+  server's claims (`collector.dating`). The resume point stays before what is held. What comes as live but carries
+  claims that prove it old (a server or a proxy that was slow to send) is dated like late lines, at once.
 - Fresh lists (`replace`) are compared with memory: `relist` events and a gap tell what was missed.
 - Epochs: where a chain cannot go on (`EPOCH_CAUSES`) a new one opens, and every object gets a first event in it.
 - An object that cannot be read never stops the others: it is logged without content, counted, and becomes a gap.
@@ -40,6 +41,10 @@ __all__ = ["Tracker", "TrackerPolicy"]
 log = logging.getLogger(__name__)
 
 UNREADABLE: Final = "unreadable-object"
+UNNOTICED: Final = timedelta(seconds=1.5)
+"""So late a line may be without its claim, a whole second of the server's, giving it away."""
+PROOF: Final = timedelta(seconds=0.1)
+"""So much a claim must be older than any live line's could be before it proves anything."""
 
 _STAMP_SLACK: Final = timedelta(seconds=2)
 """Times in managedFields are whole seconds of another clock."""
@@ -94,7 +99,8 @@ class Tracker:
         self._read_rv = ""
         self._held: list[tuple[Event, Sighting]] = []
         self._open_gaps: dict[str, str] = {}
-        self._last_at = self._last_ts = self._floor = EPOCH
+        self._last_at = self._floor = EPOCH
+        self._last_ts = EPOCH + UNNOTICED
         self._restarted_at: datetime | None = None
         self.replays = 0
         self.unreadable = 0
@@ -177,22 +183,38 @@ class Tracker:
     def observe(self, lines: Sequence[bytes], *, at: datetime, not_before: datetime | None) -> list[Record]:
         """Complete watch lines read at `at`. `not_before` None: live; else late, held until `settle`."""
         records = self.settle(at=at) if self._held and not_before is None else []
+        read: list[Recorded] = []
         for line in lines:
             try:
                 found = self._observe(line, at)
             except Exception as error:
                 records.append(self._unreadable(line, error, at))
                 continue
-            if found is None:
-                continue
-            if not_before is None:
-                self._last_ts = found.event.ts
-                records.append(found.event)
-            else:
-                self._held.append((found.event, sighting(found, max(not_before, self._floor), self._skew)))
+            if found is not None:
+                read.append(found)
+        if not_before is not None:
+            self._hold(read, not_before)
+        elif self._is_belied(read, at):
+            self._hold(read, self._last_ts - UNNOTICED)
+            records += self._release(at, "delayed")
+        elif read:
+            self._last_ts = read[-1].event.ts
+            records += [found.event for found in read]
         if not self._held:
             self._move(at if not_before is None else None)
         return records
+
+    def _hold(self, read: Sequence[Recorded], not_before: datetime) -> None:
+        since = max(not_before, self._floor)
+        self._held += [(found.event, sighting(found, since, self._skew)) for found in read]
+
+    def _is_belied(self, read: Sequence[Recorded], at: datetime) -> bool:
+        """Whether the server's own claims prove that lines which came as live happened well before they were read."""
+        bounds = self._skew.bounds(at)
+        if bounds is None:
+            return False
+        oldest = min((found.claim for found in read if found.claim is not None), default=at)
+        return oldest + (bounds[1] - at) + PROOF < at
 
     def settle(self, *, at: datetime, reason: str = "resumed", caught_up: bool = False) -> list[Record]:
         """Date what is held, give it out, and put on record that it was late.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.fakes.cluster import (
     obj,
     until,
 )
-from tests.fakes.watching import YESTERDAY, Bench
+from tests.fakes.watching import EVENTS, QUICK, SETTINGS, YESTERDAY, Bench
 
 
 @pytest.fixture
@@ -70,6 +71,18 @@ async def test_after_a_restart_the_stored_version_is_resumed(bench: Bench) -> No
         await until(lambda: bench.events)
     assert [(one.rv, one.initial) for one in bench.cluster.watches("configmaps")] == [("42", False)]
     assert bench.gaps == []
+
+
+async def test_a_silent_watch_of_events_moves_on_without_bookmarks() -> None:
+    at_once = replace(QUICK, idle_proof=0.0)
+    bench = Bench(watched=EVENTS, settings=replace(SETTINGS, timings=at_once))
+    bench.cluster.newest = "50"
+    bench.cluster.will_stream("events").end()
+    bench.cluster.will_stream("events")
+    bench.resume_from("42")
+    async with bench.running():
+        await bench.reached("50")
+    assert [one.rv for one in bench.cluster.watches("events")] == ["42", "50"]
 
 
 async def test_a_server_that_went_back_is_noticed_before_a_watch_from_the_future_is_believed(bench: Bench) -> None:

@@ -163,6 +163,24 @@ def test_late_events_are_dated_by_the_servers_claims_and_put_on_record() -> None
     assert (late.from_t, late.to_t, late.events) == (at(1), at(61), 1)
 
 
+def test_what_comes_as_live_but_is_proved_old_by_the_server_is_dated_as_late() -> None:
+    found = watching(served(7, {"data": {"a": "1"}}), skew=exact_skew())
+    fields: JsonObject = {"f:data": {"f:a": {}}}
+    old = served(101, {"data": {"a": "2"}}, managed=[entry("kubectl", fields, time=20)])
+    records = found.observe([line("MODIFIED", old)], at=at(30), not_before=None)
+    (event,), (late,) = events(records), lates(records)
+    assert abs((event.ts - at(20.5)).total_seconds()) <= event.ts_error < 1
+    assert (late.reason, late.to_t) == ("delayed", at(30))
+
+
+def test_a_live_line_with_a_claim_of_this_second_is_dated_by_its_reading() -> None:
+    found = watching(served(7, {"data": {"a": "1"}}), skew=exact_skew())
+    fields: JsonObject = {"f:data": {"f:a": {}}}
+    new = served(101, {"data": {"a": "2"}}, managed=[entry("kubectl", fields, time=29)])
+    (event,) = events(found.observe([line("MODIFIED", new)], at=at(30), not_before=None))
+    assert (event.ts, event.ts_error) == (at(30), 0)
+
+
 def test_an_unsettled_stream_only_counts_as_current_up_to_what_was_read() -> None:
     found = watching(served(7, {"data": {}}))
     found.observe([line("MODIFIED", served(101, {"data": {"a": "1"}}))], at=at(60), not_before=at(1))

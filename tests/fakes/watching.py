@@ -18,7 +18,7 @@ from collector.sink import Position
 from collector.skew import Skew
 from collector.trackers import RestorableTracker, factory
 from schema.events import Event, Gap, Record
-from schema.objects import Scope
+from schema.objects import Kind, Scope
 from tests.fakes.cluster import (
     FakeCluster,
     kind,
@@ -37,7 +37,7 @@ QUICK = Timings(
 )
 SETTINGS = CollectorSettings(cluster="test", redaction_key=b"k" * 32, instance="i", timings=QUICK)
 KIND = kind("configmaps")
-SCOPE = Scope("configmaps")
+EVENTS = kind("events")
 YESTERDAY = datetime(2026, 2, 28, tzinfo=UTC)
 
 
@@ -45,12 +45,13 @@ YESTERDAY = datetime(2026, 2, 28, tzinfo=UTC)
 class Bench:
     """One Reflector with the real tracker, on a scripted cluster."""
 
-    cluster: FakeCluster = field(default_factory=lambda: FakeCluster(KIND))
+    cluster: FakeCluster = field(default_factory=lambda: FakeCluster(KIND, EVENTS))
     records: list[Record] = field(default_factory=list)
     positions: list[str] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     clock: Callable[[], datetime] = utc_now
     settings: CollectorSettings = SETTINGS
+    watched: Kind = KIND
 
     def __post_init__(self) -> None:
         self.asleep = 0.0
@@ -58,9 +59,14 @@ class Bench:
         self.metrics = Metrics(CollectorRegistry())
         self.reflector = self.make(self.new_tracker())
 
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.watched.id)
+
     def new_tracker(self, position: Position | None = None) -> RestorableTracker:
         skew = Skew()
-        made = factory(SETTINGS, skew=skew, clock=self.clock)(Capture(cluster="test", cluster_uid="u"), KIND, SCOPE)
+        capture = Capture(cluster="test", cluster_uid="u")
+        made = factory(SETTINGS, skew=skew, clock=self.clock)(capture, self.watched, self.scope)
         if position is not None:
             made.restore([], position)
         return made
@@ -68,8 +74,8 @@ class Bench:
     def make(self, tracker: RestorableTracker) -> Reflector:
         return Reflector(
             cluster=self.cluster,
-            kind=KIND,
-            scope=SCOPE,
+            kind=self.watched,
+            scope=self.scope,
             tracker=tracker,
             emit=self.emit,
             heartbeat=self.heartbeat,
@@ -87,7 +93,7 @@ class Bench:
         self.reflector = self.make(self.new_tracker(Position(rv=rv, epoch=1, at=at, version="v1", since=at)))
 
     async def emit(self, records: Sequence[Record], scope: Scope, position: Position | None) -> None:
-        assert scope == SCOPE
+        assert scope == self.scope
         self.records += records
         self.positions.append(position.rv if position else "")
 
