@@ -3,8 +3,8 @@
     python -m tests.e2e.witness URL TOKEN_FILE CA_FILE LOG
 
 It is told on standard input what to watch (`KIND PATH RV` lines) and answers nothing; LOG gets one line per event,
-`TIME KIND JSON`. It parses nothing but the last line before it has to resume, so that its clock is as good as it can be,
-and it shares no line with the product.
+`TIME KIND JSON`. It parses nothing but the last line before it has to resume, so that its clock is as good as it can
+be, and it shares no line with the product.
 """
 
 import contextlib
