@@ -8,7 +8,7 @@ AnswerError
 └── StrangeAnswer  what answers there is no Kubelapse
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -33,7 +33,8 @@ _COMMANDS = {
     "unknown-kind": "kubelapse coverage lists every known type.",
 }
 
-Query = Mapping[str, str | int | None]
+Value = str | int | Sequence[str] | None
+Query = Mapping[str, Value]
 
 
 class AnswerError(Exception):
@@ -148,8 +149,9 @@ class Client:
                 yield orjson.loads(line)
 
 
-def _sent(query: Query | None) -> dict[str, str | int]:
-    return {key: value for key, value in (query or {}).items() if value not in (None, "")}
+def _sent(query: Query | None) -> dict[str, str | int | Sequence[str]]:
+    """What is asked; a sequence is a parameter that is repeated."""
+    return {key: value for key, value in (query or {}).items() if value not in (None, "", ())}
 
 
 def _check(answer: httpx.Response, where: str) -> None:

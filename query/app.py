@@ -91,7 +91,7 @@ async def recent(here: Here, request: Request, params: Filtered, window: Windowe
             after=after,
             until=end.at,
             clusters=inventory.cluster_names(here.store),
-            params=dict(request.query_params),
+            params=request.query_params.multi_items(),
             more=bool(found.next),
         )
 

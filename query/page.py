@@ -5,7 +5,7 @@ Answer first: how well this time is known, how much is hidden and how to see it;
 view is a link: the window is in the address, and each change links to the object as it was.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -30,7 +30,7 @@ _CLASSES = {"add": ("+", "created"), "delete": ("Ã—", "deleted"), "update": ("â—
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What the page shows, and the parameters it was asked with (as given, for links)."""
+    """What the page shows, and the parameters it was asked with (as given, for links; a name may stand twice)."""
 
     items: Sequence[Change]
     hidden: Hidden
@@ -38,7 +38,7 @@ class View:
     after: datetime
     until: datetime
     clusters: Sequence[str]
-    params: dict[str, str]
+    params: Sequence[tuple[str, str]]
     more: bool
 
 
@@ -72,7 +72,7 @@ def style() -> str:
 
 
 def _windows(view: View) -> str:
-    current = view.params.get("from", "1h")
+    current = _given(view, "from") or "1h"
     links = []
     for value, label in _WINDOWS:
         mark = ' aria-current="true"' if value == current else ""
@@ -83,13 +83,11 @@ def _windows(view: View) -> str:
 def _form(view: View) -> str:
     fields = [("namespace", "Namespace"), ("kind", "Type"), ("name", "Name"), ("path", "Path"), ("by", "By")]
     inputs = "".join(
-        f'<label>{label} <input name="{name}" value="{escape(view.params.get(name, ""))}"></label>'
-        for name, label in fields
+        f'<label>{label} <input name="{name}" value="{escape(_given(view, name))}"></label>' for name, label in fields
     )
     kept = "".join(
-        f'<input type="hidden" name="{name}" value="{escape(view.params[name])}">'
-        for name in ("from", "to", "noise", "first_sight")
-        if view.params.get(name)
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in _beside_form(view, [name for name, _ in fields])
     )
     return f'<form method="get" action="/">{inputs}{kept}<button>Show</button></form>'
 
@@ -167,8 +165,21 @@ def _link(item: Change) -> str:
 
 
 def _query(view: View, **changed: str) -> str:
-    merged: Iterable[tuple[str, str]] = {**view.params, **changed}.items()
-    return urlencode([(name, value) for name, value in merged if value])
+    kept = [pair for pair in view.params if pair[0] not in changed]
+    return urlencode([(name, value) for name, value in (*kept, *changed.items()) if value])
+
+
+def _given(view: View, wanted: str) -> str:
+    return next((value for name, value in view.params if name == wanted), "")
+
+
+def _beside_form(view: View, fields: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What the form does not ask for goes along: other parameters, and a field's second and further values."""
+    seen = set()
+    for name, value in view.params:
+        if value and (name not in fields or name in seen):
+            yield name, value
+        seen.add(name)
 
 
 def _time(moment: datetime | None) -> str:

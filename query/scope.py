@@ -46,10 +46,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFilter:
-    """Which changes of these objects. `noise` and `first_sight` say whether such changes are shown."""
+    """Which changes of these objects, at one of these paths. `noise`, `first_sight`: whether such changes are shown."""
 
     scope: Scope = field(default_factory=Scope)
-    path: str = ""
+    paths: tuple[str, ...] = ()
     by: str = ""
     noise: bool = False
     first_sight: bool = False
@@ -57,8 +57,9 @@ class ChangeFilter:
     def conditions(self, params: dict[str, object]) -> list[str]:
         """SQL conditions, without what only hides (see `shown`)."""
         found = self.scope.conditions(params)
-        if self.path:
-            found.append(_path(self.path, params))
+        if self.paths:
+            either = [_path(each, params, f"path{n}") for n, each in enumerate(self.paths)]
+            found.append(f"arrayExists(p -> {' OR '.join(either)}, paths)")
         if self.by:
             name = _like("actor_name", self.by, params, "by")
             manager = _like("toString(m)", self.by, params, "by")
@@ -119,13 +120,13 @@ def _like(column: str, pattern: str, params: dict[str, object], name: str) -> st
     return f"{column} LIKE {{{name}:String}}"
 
 
-def _path(path: str, params: dict[str, object]) -> str:
-    """The path itself or anything below it; a leading dot, as kubectl writes it, says nothing."""
+def _path(path: str, params: dict[str, object], name: str) -> str:
+    """`p` is the path itself or anything below it; a leading dot, as kubectl writes it, says nothing."""
     wanted = path.strip().lstrip(".").rstrip(".")
     if not wanted or len(wanted) > _PATH_CHARS:
         raise BadReference(
             f"{path[:80]!r} is not a path.", "Write it like spec.replicas or spec.containers[name=web].image."
         )
-    params["path"] = wanted
-    below = " OR ".join(f"startsWith(p, concat({{path:String}}, '{end}'))" for end in (".", "["))
-    return f"arrayExists(p -> p = {{path:String}} OR {below}, paths)"
+    params[name] = wanted
+    below = " OR ".join(f"startsWith(p, concat({{{name}:String}}, '{end}'))" for end in (".", "["))
+    return f"p = {{{name}:String}} OR {below}"

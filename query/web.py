@@ -167,7 +167,7 @@ class FilterParams:
     """`?path&by&noise&first_sight` beside the scope."""
 
     scope: ScopeParams
-    path: str
+    paths: tuple[str, ...]
     by: str
     noise: bool
     first_sight: bool
@@ -175,19 +175,22 @@ class FilterParams:
     def resolve(self, store: Store) -> tuple[ChangeFilter, list[KnownKind]]:
         """In a reader thread."""
         scope, kinds = self.scope.resolve(store)
-        chosen = ChangeFilter(scope=scope, path=self.path, by=self.by, noise=self.noise, first_sight=self.first_sight)
+        chosen = ChangeFilter(scope=scope, paths=self.paths, by=self.by, noise=self.noise, first_sight=self.first_sight)
         return chosen, kinds
 
 
 def filter_params(
     scope: Scoped,
-    path: Annotated[str, Query(description="This path or anything below it: spec.replicas.")] = "",
+    path: Annotated[
+        list[str], Query(description="This path or anything below it: spec.replicas. Several: repeat.")
+    ] = [],  # noqa: B006
     by: Annotated[str, Query(description="Field manager or actor; `*` matches anything.")] = "",
     noise: Annotated[Toggle, Query(description="off: nothing is hidden as noise.")] = "on",
     first_sight: Annotated[Toggle, Query(description="on: also what existed when recording began.")] = "off",
 ) -> FilterParams:
     """The dependency."""
-    return FilterParams(scope, path, by, noise == "off", first_sight == "on")
+    paths = tuple(dict.fromkeys(each for each in path if each))
+    return FilterParams(scope, paths, by, noise == "off", first_sight == "on")
 
 
 Filtered = Annotated[FilterParams, Depends(filter_params)]

@@ -9,7 +9,7 @@ from kubelapse.cli.rows import print_changes
 from kubelapse.cli.session import Session
 
 if TYPE_CHECKING:
-    from kubelapse.client import Client
+    from kubelapse.client import Client, Value
     from schema.canonical import JsonObject
 
 PAGE = 5000  # of at most 10,000 that a server gives at once
@@ -21,7 +21,13 @@ PAGE = 5000  # of at most 10,000 that a server gives at once
 @click.option("--to", "--until", "end", metavar="TIME", help="End of the window. Default now.")
 @scope_options
 @click.option("--name", metavar="NAME", help="Only objects of this name.")
-@click.option("--path", metavar="PATH", help="Only changes at or below this path: spec.replicas.")
+@click.option(
+    "--path",
+    "paths",
+    metavar="PATH",
+    multiple=True,
+    help="Only changes at or below this path: spec.replicas. Several: repeat.",
+)
 @click.option("--by", metavar="WHO", help="Only changes by this manager or user.")
 @click.option("--noise", type=click.Choice(["on", "off"]), default="on", help="off: nothing is hidden as noise.")
 @click.option("--first-sight", is_flag=True, help="Also what was there before recording began.")
@@ -57,11 +63,11 @@ def _query(
     end: str | None,
     scope: ScopeArgs,
     name: str | None,
-    path: str | None,
+    paths: tuple[str, ...],
     by: str | None,
     noise: str,
     first_sight: bool,
-) -> dict[str, str | int | None]:
+) -> "dict[str, Value]":
     if since and start:
         raise click.UsageError("--since and --from exclude one another")
     return {
@@ -72,14 +78,14 @@ def _query(
         "kind": scope.kind,
         "selector": scope.selector,
         "name": name,
-        "path": path,
+        "path": paths,
         "by": by,
         "noise": noise,
         "first_sight": "on" if first_sight else "off",
     }
 
 
-async def all_pages(client: "Client", query: dict[str, str | int | None], *, limit: int | None) -> "JsonObject":
+async def all_pages(client: "Client", query: "dict[str, Value]", *, limit: int | None) -> "JsonObject":
     """Follow the cursor to the end, or take the newest `limit`; coverage and counts are those of the first page."""
     if limit is not None:
         query = {**query, "order": "desc"}

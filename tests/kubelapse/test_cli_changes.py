@@ -61,6 +61,11 @@ def test_patches_are_rfc_6902(run: Run) -> None:
     ]
 
 
+def test_paths_can_be_several(run: Run) -> None:
+    rows = run("changes", "--path", "spec.replicas", "--path", "data", "-o", "jsonl").stdout.splitlines()
+    assert [json.loads(row)["paths"] for row in rows] == [["spec.replicas"], ["data.b"]]
+
+
 def test_csv_has_whole_times(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("changes", "-o", "csv", "--name", "web-1").stdout)))
     assert [(row["time"], row["op"]) for row in rows][-1] == ("2026-03-01T12:03:40Z", "add")
