@@ -28,6 +28,8 @@ from schema.store import Store
 LIVE_LAG = timedelta(seconds=15)
 """A watermark no older than this belongs to a live recorder (it moves every 2 s, a flush takes up to 2 s more)."""
 
+_ALMOST = timedelta(seconds=1) - timedelta(microseconds=1)
+
 Place = tuple[str, str, str]
 """(cluster, resource.group, namespace)."""
 
@@ -186,7 +188,7 @@ def _assess(
     for place in places:
         _holes(verdict, place, ledger, max(window.after, served.get(place[:2], window.after)), window)
     known = [each for each in verdict.holes if not _explained(each, gaps)]
-    _ends(verdict, since, watermark, window, bool(known or gaps))
+    _ends(verdict, since, watermark, window, list(dict.fromkeys(each.resource for each in (*gaps, *known))))
     return Coverage(
         complete=not verdict.why,
         watched_since=since,
@@ -295,18 +297,25 @@ def _explained(hole: Span, gaps: Sequence[Span]) -> bool:
     )
 
 
-def _ends(verdict: _Verdict, since: datetime | None, watermark: datetime | None, window: Window, broken: bool) -> None:
-    """Whether the window lies inside of watched time, in sentences."""
+def _ends(
+    verdict: _Verdict, since: datetime | None, watermark: datetime | None, window: Window, broken: Sequence[str]
+) -> None:
+    """Whether the window lies inside of watched time, in sentences. `broken`: the kinds that have gaps in it."""
     if broken:
-        verdict.why.append("There are gaps in this time: versions between may be missing.")
+        verdict.why.append(f"There are gaps in this time ({_some(broken)}): versions between may be missing.")
     if since is not None and window.after < since:
-        verdict.why.append(f"Not everything was watched before {rfc3339(since)}.")
+        # Whole seconds, rounded so that no more is claimed than is known.
+        verdict.why.append(f"Not everything was watched before {rfc3339(_second(since + _ALMOST))}.")
     if watermark is None:
         return
     if window.open_end and window.until - watermark <= LIVE_LAG:
         return
     if window.until > watermark:
-        verdict.why.append(f"Known only up to {rfc3339(watermark)}.")
+        verdict.why.append(f"Known only up to {rfc3339(_second(watermark))}.")
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
 
 
 def _touches(span: Span, window: Window) -> bool:

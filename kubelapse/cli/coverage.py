@@ -12,8 +12,20 @@ from kubelapse.cli.yamltext import yaml_text
 if TYPE_CHECKING:
     from schema.canonical import Json, JsonObject
 
-WATCHED = ("KIND", "NAMESPACE", "WATCHED", "SINCE", "UNTIL", "GAPS", "LATE", "REASON")
-WIDE = ("CLUSTER", *WATCHED)
+COLUMNS = ("KIND", "NAMESPACE", "STATE", "SINCE", "UNTIL", "REASON")
+WIDE = ("CLUSTER", *COLUMNS)
+MISSED = ("gap", "late", "forbidden")
+# What the recorder's short reasons mean; others are sentences already.
+_MEANING = {
+    "expired": "the API server had forgotten the versions between",
+    "rollback": "the cluster's store was set back to an earlier time",
+    "redaction-key": "another redaction key, values before and after cannot be compared",
+    "version-switched": "the server began to list another API version",
+    "memory-lost": "the recorder had lost its memory of the objects",
+    "checkpoint lost": "the recorder had lost its place",
+    "unreadable": "the watch sent what could not be read",
+    "resumed": "read late, times are estimates",
+}
 
 
 @click.command("coverage")
@@ -21,11 +33,17 @@ WIDE = ("CLUSTER", *WATCHED)
 @click.option("--to", "--until", "end", metavar="TIME", help="End of the window. Default now.")
 @click.option("-n", "--namespace", metavar="NS", help="Only what concerns this namespace.")
 @click.option("--kind", metavar="TYPE", help="Only this type.")
+@click.option("--gaps", is_flag=True, help="Only what was missed: gaps, spans read late, forbidden kinds.")
 @reading(formats=("table", "wide", "json", "jsonl", "yaml", "csv"))
 async def coverage(
-    session: Session, start: str | None, end: str | None, namespace: str | None, kind: str | None
+    session: Session, start: str | None, end: str | None, namespace: str | None, kind: str | None, gaps: bool
 ) -> None:
-    """What was watched, since when, with which gaps; also the kinds that are off, excluded or forbidden."""
+    """What was watched, since when, with which gaps; also the kinds that are off, excluded or forbidden.
+
+    \b
+    kubelapse coverage --since 1d
+    kubelapse coverage --gaps
+    """
     query = {
         "from": session.instant(start) if start else None,
         "to": session.end(end),
@@ -37,9 +55,10 @@ async def coverage(
         answer = await client.get("/coverage", query)
         kinds = await client.get("/kinds", {"cluster": session.cluster, "kind": kind})
     session.window(answer.get("from"), answer.get("to"))
-    _print(session, answer, rows(session, answer, _dicts(kinds.get("items"))))
-    for gap in _dicts(answer.get("gaps")):
-        session.note(_gap(session, gap))
+    entries = [each for each in listed(answer, _dicts(kinds.get("items"))) if not gaps or each["state"] in MISSED]
+    _print(session, {key: value for key, value in answer.items() if not gaps or key != "watched"}, entries)
+    if not entries:
+        session.note("no gap is known in this time")
     session.limits(answer)
 
 
@@ -47,79 +66,58 @@ def _dicts(value: "Json") -> "list[JsonObject]":
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def rows(session: Session, answer: "JsonObject", kinds: "list[JsonObject]") -> list[tuple[str, ...]]:
-    """One row per watched scope, then one per kind that is not watched, with the reason."""
-    watched = _dicts(answer.get("watched"))
-    gaps, late = _counted(answer.get("gaps")), _counted(answer.get("late"))
-    listed = [_watched(session, scope, gaps, late) for scope in watched]
-    seen = {(str(scope.get("cluster", "")), kind_of(scope)) for scope in watched}
-    off = [_unwatched(kind) for kind in kinds if (str(kind.get("cluster", "")), kind_of(kind)) not in seen]
-    return sorted(listed) + sorted(row for row in off if row[3] not in ("yes", "True", ""))
+def listed(answer: "JsonObject", kinds: "list[JsonObject]") -> "list[JsonObject]":
+    """Watched intervals, gaps and late spans of each kind in order of time, then what is not watched, with `state`."""
+    spans = [
+        {"state": state, **item}
+        for state, key in (("watched", "watched"), ("gap", "gaps"), ("late", "late"))
+        for item in _dicts(answer.get(key))
+    ]
+    seen = {(each.get("cluster"), kind_of(each)) for each in spans}
+    off = [{"state": str(each.get("watching")), **each} for each in kinds if _told(each, seen)]
+    return sorted(spans, key=_order) + sorted(off, key=_order)
+
+
+def _told(kind: "JsonObject", seen: "set[tuple[Json, str]]") -> bool:
+    """A kind that no span speaks of and that nobody watches."""
+    return (kind.get("cluster"), kind_of(kind)) not in seen and kind.get("watching") not in ("yes", "", None)
+
+
+def _order(item: "JsonObject") -> tuple[str, ...]:
+    return (str(item.get("cluster", "")), kind_of(item), str(item.get("namespace", "")), str(item.get("from", "")))
 
 
 def kind_of(item: "JsonObject") -> str:
-    """`resource.group` of anything that has both, or a scope's `kind`."""
-    if not item.get("resource"):
-        return str(item.get("kind", ""))
-    return f"{item['resource']}.{item['group']}" if item.get("group") else str(item["resource"])
+    """`resource.group` of anything that has both; of a span, whose `resource` is that already."""
+    return f"{item['resource']}.{item['group']}" if item.get("group") else str(item.get("resource", ""))
 
 
-def _counted(value: "Json") -> dict[tuple[str, str], int]:
-    counts: dict[tuple[str, str], int] = {}
-    for item in _dicts(value):
-        key = (kind_of(item), str(item.get("namespace") or ""))
-        counts[key] = counts.get(key, 0) + 1
-    return counts
-
-
-def _watched(
-    session: Session, scope: "JsonObject", gaps: dict[tuple[str, str], int], late: dict[tuple[str, str], int]
-) -> tuple[str, ...]:
-    key = (kind_of(scope), str(scope.get("namespace") or ""))
+def _row(session: Session, item: "JsonObject") -> tuple[str, ...]:
+    reason = str(item.get("reason") or "")
+    meaning = _MEANING.get(reason)
     return (
-        str(scope.get("cluster", "")),
-        key[0],
-        key[1] or "(all)",
-        "yes",
-        session.local(scope.get("from") or scope.get("since")),
-        session.local(scope.get("to") or scope.get("watermark")),
-        str(gaps.get(key, 0)),
-        str(late.get(key, 0)),
-        str(scope.get("reason") or "-"),
+        str(item.get("cluster", "")),
+        kind_of(item),
+        str(item.get("namespace") or "(all)"),
+        str(item["state"]),
+        session.local(item.get("from")) or "-",
+        session.local(item.get("to")) or "-",
+        f"{reason}: {meaning}" if meaning else reason or "-",
     )
 
 
-def _unwatched(kind: "JsonObject") -> tuple[str, ...]:
-    watching = str(kind.get("watching", ""))
-    return (
-        str(kind.get("cluster", "")),
-        kind_of(kind),
-        "(all)",
-        watching,
-        "-",
-        "-",
-        "-",
-        "-",
-        str(kind.get("reason") or "-"),
-    )
-
-
-def _gap(session: Session, gap: "JsonObject") -> str:
-    where = f"{kind_of(gap)}{'/' + str(gap['namespace']) if gap.get('namespace') else ''}"
-    return f"gap: {where} from {session.spoken(gap['from'])} to {session.spoken(gap['to'])}: {gap.get('reason', '')}"
-
-
-def _print(session: Session, answer: "JsonObject", listed: list[tuple[str, ...]]) -> None:
-    output = session.style.output
+def _print(session: Session, answer: "JsonObject", entries: "list[JsonObject]") -> None:
+    output, headers = session.style.output, session.style.headers
+    rows = [_row(session, each) for each in entries]
     if output == "json":
         session.out(json_text(answer) + "\n")
     elif output == "yaml":
         session.out(yaml_text(answer))
     elif output == "jsonl":
-        session.out("".join(json_text(scope, indent=False) + "\n" for scope in _dicts(answer.get("watched"))))
+        session.out("".join(json_text(each, indent=False) + "\n" for each in entries))
     elif output == "csv":
-        session.out(csv_text(WIDE, listed, headers=session.style.headers))
+        session.out(csv_text(WIDE, rows, headers=headers))
     elif output == "wide":
-        session.out(table(WIDE, listed, headers=session.style.headers))
+        session.out(table(WIDE, rows, headers=headers))
     else:
-        session.out(table(WATCHED, [row[1:] for row in listed], headers=session.style.headers))
+        session.out(table(COLUMNS, [row[1:] for row in rows], headers=headers))

@@ -14,9 +14,15 @@ from tests.kubelapse.conftest import Run
 
 def test_coverage_lists_what_was_watched_since_when(run: Run) -> None:
     lines = [line.split() for line in run("coverage").stdout.splitlines()]
-    assert lines[0] == ["KIND", "NAMESPACE", "WATCHED", "SINCE", "UNTIL", "GAPS", "LATE", "REASON"]
-    assert lines[1][:5] == ["configmaps", "(all)", "yes", "2026-03-01T12:00:00", "2026-03-01T13:00:00"]
+    assert lines[0] == ["KIND", "NAMESPACE", "STATE", "SINCE", "UNTIL", "REASON"]
+    assert lines[1] == ["configmaps", "(all)", "watched", "2026-03-01T12:00:00", "2026-03-01T13:00:00", "-"]
     assert len(lines) == 6
+
+
+def test_coverage_without_a_gap_says_so(run: Run) -> None:
+    result = run("coverage", "--gaps")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no gap is known in this time" in result.stderr
 
 
 def test_coverage_as_json_is_the_answer_itself(run: Run) -> None:
