@@ -18,6 +18,7 @@ from kubelapse.cli.errors import FAILED, Failure
 from kubelapse.cli.markers import masked
 from kubelapse.cli.options import object_options, reading
 from kubelapse.cli.references import Found, find
+from kubelapse.cli.rows import revision
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import csv_text, json_text, plain, table
 from kubelapse.cli.yamltext import yaml_text
@@ -97,7 +98,7 @@ def _print(session: Session, found: Found, answer: "JsonObject") -> int:
     """Print in the session's format; an exit code other than 0 is the external program's."""
     output = session.style.output
     if output == "unified":
-        return _unified(session, found, content(answer.get("before")), content(answer.get("after")))
+        return _unified(session, found, answer)
     if output in ("json", "jsonl"):
         session.out(json_text(answer, indent=output == "json") + "\n")
     elif output == "yaml":
@@ -129,23 +130,34 @@ def _value(value: "Json") -> str:
     return value if isinstance(value, str) else json_text(value, indent=False)
 
 
-def _unified(session: Session, found: Found, before: "JsonObject | None", after: "JsonObject | None") -> int:
-    left, right = masked(before, after)
+def _unified(session: Session, found: Found, answer: "JsonObject") -> int:
+    left, right = masked(content(answer.get("before")), content(answer.get("after")))
     texts = yaml_text(left) if left is not None else "", yaml_text(right) if right is not None else ""
     if texts[0] == texts[1]:
         return 0
     program = session.around.environ.get("KUBECTL_EXTERNAL_DIFF")
     if program:
         return external(program, found, *texts)
-    session.out(unified(*texts, name=str(found), colored=session.colored))
+    left_name, right_name = (
+        f"{found.kind}/{found.name}  {_side(session, answer.get(side))}" for side in ("from", "to")
+    )
+    session.out(unified(*texts, names=(left_name, right_name), colored=session.colored))
     return 0
 
 
-def unified(before: str, after: str, *, name: str, colored: bool) -> str:
-    """`diff -u` of two texts."""
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (before)", f"{name} (after)"
-    )
+def _side(session: Session, side: "Json") -> str:
+    """What one side is: a revision and who made it, or why there is none."""
+    if not isinstance(side, dict):
+        return ""
+    event = side.get("event")
+    if side.get("state") == "present" and isinstance(event, dict):
+        return revision(session, event)
+    return f"({side.get('state')})"
+
+
+def unified(before: str, after: str, *, names: tuple[str, str], colored: bool) -> str:
+    """`diff -u` of two texts, each with its name."""
+    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), names[0], names[1])
     safe = [plain(line) for line in lines]
     return "".join(click.style(line, fg=_COLORS.get(line[0])) if colored else line for line in safe)
 

@@ -14,7 +14,23 @@ if TYPE_CHECKING:
 
 SHOWN_PATHS = 3
 NARROW = ("TIME", "NAMESPACE", "OBJECT", "OP", "BY", "CHANGED")
-WIDE = ("TIME", "ERROR", "CLUSTER", "NAMESPACE", "OBJECT", "OP", "BY", "REVISION", "ORIGIN", "RV", "NOISE", "CHANGED")
+WIDE = (
+    "TIME",
+    "TS_ERROR",
+    "CLUSTER",
+    "NAMESPACE",
+    "OBJECT",
+    "OP",
+    "BY",
+    "REVISION",
+    "ORIGIN",
+    "RV",
+    "NOISE",
+    "CHANGED",
+)
+UNKNOWN = "<unknown>"
+# A counter of the server comes with every change of a spec and tells nothing; `-o wide` has it all the same.
+_COUNTERS = ("metadata.generation",)
 _COLORS = {"add": "green", "delete": "red", "update": "yellow"}
 
 
@@ -26,23 +42,36 @@ def object_name(item: "JsonObject") -> str:
 
 
 def who(item: "JsonObject") -> str:
-    """The actor's name, `?` behind a doubtful one; "" = unknown."""
+    """The actor's name, `?` behind a doubtful one, UNKNOWN where there is none."""
     actor = item.get("actor")
     if not isinstance(actor, dict) or not actor.get("name"):
-        return "<unknown>"
+        return UNKNOWN
     doubt = "?" if actor.get("confidence") == "low" else ""
     return f"{actor['name']}{doubt}"
 
 
 def changed(item: "JsonObject", most: int = SHOWN_PATHS) -> str:
     """The changed paths, the first few; of an add or delete that there is nothing to compare."""
-    paths = item.get("paths")
-    if not isinstance(paths, list) or not paths:
+    paths = _paths(item)
+    if not paths:
         return {"add": "(created)", "delete": "(deleted)"}.get(str(item.get("op")), "")
-    # A counter of the server comes with every change of a spec and tells nothing.
-    told = sorted(map(str, paths), key=lambda path: path == "metadata.generation")
+    told = [path for path in map(str, paths) if path not in _COUNTERS] or list(map(str, paths))
     shown = ", ".join(told[:most])
-    return f"{shown} +{len(paths) - most} more" if len(paths) > most else shown
+    return f"{shown} +{len(told) - most} more" if len(told) > most else shown
+
+
+def _paths(item: "JsonObject") -> "list[Json]":
+    paths = item.get("paths")
+    return paths if isinstance(paths, list) else []
+
+
+def revision(session: Session, event: "JsonObject") -> str:
+    """`revision 2, last changed 2026-11-22 03:12:40+00:00 by kubectl-edit`."""
+    estimate = "≈" if event.get("ts_error") else ""
+    since = session.spoken(event.get("since") or event.get("ts"))
+    verb = "first seen" if event.get("origin") == "list" else "last changed"
+    actor = who(event)
+    return f"revision {event.get('seq')}, {verb} {estimate}{since}{'' if actor == UNKNOWN else f' by {actor}'}"
 
 
 def narrow(session: Session, item: "JsonObject") -> tuple[str, ...]:
@@ -71,7 +100,7 @@ def wide(session: Session, item: "JsonObject") -> tuple[str, ...]:
         str(item.get("origin", "")),
         str(item.get("rv", "")),
         str(item.get("noise") or ""),
-        _first_sight(item) or changed(item, 1000),
+        _first_sight(item) or ", ".join(map(str, _paths(item))) or changed(item),
     )
 
 

@@ -8,7 +8,7 @@ from kubelapse.cli.errors import Failure
 from kubelapse.cli.markers import redacted_places, without_markers
 from kubelapse.cli.options import object_options, reading
 from kubelapse.cli.references import Found, find
-from kubelapse.cli.rows import who
+from kubelapse.cli.rows import revision
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import json_text, plain
 from kubelapse.cli.yamltext import yaml_text
@@ -62,6 +62,8 @@ async def show(
     if clean:
         content = cleaned(content, allow_redacted=allow_redacted, note=session.note)
     _about(session, found, answer)
+    if not clean and (places := redacted_places(content)):
+        session.note(f"redacted, a keyed hash stands for the value: {', '.join(places)}")
     _print(session, found, content)
     session.limits(answer)
 
@@ -104,12 +106,7 @@ def _about(session: Session, found: Found, answer: "JsonObject") -> None:
     if not isinstance(event, dict):
         session.note(f"{found}{as_of}")
         return
-    estimate = "≈" if event.get("ts_error") else ""
-    since = event.get("since") or event.get("ts")
-    verb = "first seen" if event.get("origin") == "list" else "last changed"
-    session.note(
-        f"{found}{as_of}: revision {event.get('seq')}, {verb} {estimate}{session.spoken(since)} by {plain(who(event))}"
-    )
+    session.note(f"{found}{as_of}: {revision(session, event)}")
 
 
 def _print(session: Session, found: Found, content: "JsonObject") -> None:
