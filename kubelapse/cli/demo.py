@@ -81,4 +81,7 @@ def answer(number: int, question: "Question", store: "Store", around: Surroundin
     click.secho(f"\n{number}. {question.ask}", bold=True)
     click.secho(f"   $ kubelapse {shlex.join(question.command)}", dim=True)
     inside = Surroundings(environ=around.environ, clock=around.clock, app=lambda: offline_app(store, around.clock))
-    cli.main(args=list(question.command), prog_name="kubelapse", standalone_mode=False, obj=inside)
+    try:
+        cli.main(args=list(question.command), prog_name="kubelapse", standalone_mode=False, obj=inside)
+    except click.ClickException as error:  # a bundle of one's own tells another story
+        error.show()

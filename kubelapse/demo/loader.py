@@ -23,6 +23,8 @@ from ingest.metrics import Metrics
 from ingest.run import Ingester
 from ingest.settings import IngestSettings
 from ingest.source import Delivery, EndOfLog
+from query.coverage import report
+from query.scope import Scope
 from schema.canonical import canonical, digest
 from schema.codec import decode
 from schema.events import Event, Gap, KubeEvent, Late, Record, Watermark, event_id
@@ -46,7 +48,7 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was loaded, and the time that it covers."""
+    """What was loaded, and the whole seconds between which everything was watched or is a gap on record."""
 
     records: int
     start: datetime
@@ -174,5 +176,12 @@ def load(store: "Store", bundle: bytes, *, end: datetime, registry: "CollectorRe
         clock=lambda: datetime.now(UTC),
     )
     asyncio.run(ingester.run())
-    moments = [moment for record in records for moment in times_of(record)]
-    return Loaded(len(records), min(moments), max(moments))
+    return Loaded(len(records), *_covered(store, end))
+
+
+def _covered(store: "Store", end: datetime) -> tuple[datetime, datetime]:
+    """From the first second in which everything was watched to the last one that is known."""
+    known = report(store, Scope(), None, end).coverage
+    if known.watched_since is None or known.watermark is None:
+        raise BundleError("the bundle does not say what was watched")
+    return (known.watched_since + timedelta(seconds=1)).replace(microsecond=0), known.watermark.replace(microsecond=0)
