@@ -9,6 +9,7 @@
 - Every answer's Date header teaches where the server's clock stands.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -28,12 +29,20 @@ from schema.objects import Kind
 
 CONNECT: Final = 10.0
 SILENCE: Final = 70.0
+SECOND_LOOK: Final = 1.0
+"""Seconds. A process that was frozen (SIGSTOP, suspend) finds its timers due before it is told of bytes that have been
+waiting all the time, because an interrupted poll comes back empty (PEP 475): so a silent socket is looked at twice."""
 READ_BUFFER: Final = 2**20
 REFUSAL_BYTES: Final = 16384
 WATCH_SECONDS: Final = (300, 600)
 """A random end in this range, as client-go asks for: servers restart in peace when clients come and go anyway."""
 UNMARKED_SECONDS: Final = (45, 60)
 """The same where no bookmarks come: the end must be told from a dead connection."""
+
+
+READING: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
+WATCHING: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
+"""A watch minds its silence itself (`_next`): aiohttp gives a connection up for good when its timer comes first."""
 
 
 class Access(Protocol):
@@ -148,7 +157,7 @@ class KubeApi:
         if initial:
             params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         headers, what = {"Accept-Encoding": "identity"}, f"watch {kind.id}"
-        async with self._get(kind.path(namespace), params, headers, what=what, streaming=initial) as answer:
+        async with self._get(kind.path(namespace), params, headers, what=what, watch=True, initial=initial) as answer:
             yield _chunks(answer, what)
 
     async def get(self, path: str) -> bytes:
@@ -166,33 +175,49 @@ class KubeApi:
 
     @asynccontextmanager
     async def _get(
-        self, path: str, params: Mapping[str, str], headers: Mapping[str, str], *, what: str, streaming: bool = False
+        self,
+        path: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        what: str,
+        watch: bool = False,
+        initial: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An accepted GET. Only what happens up to the answer's head is translated: the rest is the caller's."""
-        answer = await self._ask(path, params, headers, what=what)
+        answer = await self._ask(path, params, headers, what=what, timeout=WATCHING if watch else READING)
         try:
             if answer.status not in (200, 304):
-                raise await _refused(answer, what=what, streaming=streaming)
+                raise await _refused(answer, what=what, streaming=initial)
             yield answer
         finally:
             answer.close()
 
     async def _ask(
-        self, path: str, params: Mapping[str, str], headers: Mapping[str, str], *, what: str
+        self,
+        path: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        what: str,
+        timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        """One answer; after a 401 one more try with new credentials."""
+        """The head of one answer; after a 401 one more try with new credentials."""
         try:
-            answer = await self._send(path, params, headers)
-            if answer.status == 401 and await self._access.refresh():
-                answer.release()
-                answer = await self._send(path, params, headers)
+            async with asyncio.timeout(SILENCE):
+                answer = await self._send(path, params, headers, timeout)
+                if answer.status == 401 and await self._access.refresh():
+                    answer.release()
+                    answer = await self._send(path, params, headers, timeout)
         except CredentialsError as error:
             raise Unauthorized(f"{what}: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"{what}: {trouble(error, self._access.server)}") from error
         return answer
 
-    async def _send(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _send(
+        self, path: str, params: Mapping[str, str], headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
         session = self._open_session()
         authorization = await self._access.headers()
         sent = self._clock()
@@ -203,6 +228,7 @@ class KubeApi:
             proxy=self._access.proxy or None,
             server_hostname=self._access.tls_name or None,
             allow_redirects=False,
+            timeout=timeout,
         )
         self._observe_date(answer, sent)
         return answer
@@ -211,7 +237,6 @@ class KubeApi:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=self._access.connector(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE),
                 headers={"User-Agent": self._user_agent},
                 read_bufsize=READ_BUFFER,
                 max_line_size=2**16,
@@ -232,12 +257,22 @@ class KubeApi:
 async def _chunks(answer: aiohttp.ClientResponse, what: str) -> AsyncIterator[bytes]:
     """Whatever has come, as soon as it has come."""
     try:
-        async for data in answer.content.iter_any():
+        while data := await _next(answer.content):
             yield data
-    except (aiohttp.SocketTimeoutError, TimeoutError) as error:
+    except TimeoutError as error:
         raise Silent(f"{what}: no byte for {SILENCE:.0f} s, not even a bookmark") from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"{what}: the connection broke ({type(error).__name__})") from error
+
+
+async def _next(content: aiohttp.StreamReader) -> bytes:
+    """Whatever comes next, b"" at the end; TimeoutError after a long silence."""
+    try:
+        async with asyncio.timeout(SILENCE):
+            return await content.readany()
+    except TimeoutError:
+        async with asyncio.timeout(SECOND_LOOK):
+            return await content.readany()
 
 
 async def _body(answer: aiohttp.ClientResponse, what: str) -> bytes:
