@@ -14,6 +14,10 @@ SHOP, STAGING = "shop", "staging"
 APPS = "/apis/apps/v1"
 
 
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
 def path(resource: str, name: str = "", *, namespace: str = SHOP, root: str = "/api/v1") -> str:
     """URL path of a collection or an object."""
     return f"{root}/namespaces/{namespace}/{resource}" + (f"/{name}" if name else "")
@@ -132,13 +136,7 @@ class Incident:
         self.pause(3)
         self.api.patch(
             path("deployments", "api", root=APPS),
-            {
-                "spec": {
-                    "template": {
-                        "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-11-22T03:20:00Z"}}
-                    }
-                }
-            },
+            {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": _now()}}}}},
             manager="kubectl-rollout",
         )
         self.pause(10)
@@ -169,7 +167,7 @@ class Incident:
             if refusal.status != 404:
                 raise
             return
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = _now()
         event: Json = {
             "metadata": {"generateName": f"{name}."},
             "reason": "BackOff",

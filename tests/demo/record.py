@@ -82,9 +82,9 @@ class ListSink:
 
 async def record(lab: Lab) -> list[Record]:
     """Play the incident and record it."""
-    incident, sink = Incident(lab.client()), ListSink()
+    incident, sink, key = Incident(lab.client()), ListSink(), secrets.token_bytes(32)
     await asyncio.to_thread(incident.before)
-    first, stop = await _begin(lab, sink)
+    first, stop = await _begin(lab, sink, key)
     for scene in (incident.normal_life, incident.broken_config, incident.bad_rollout, incident.tug_of_war):
         print(f"scene: {scene.__name__}", file=sys.stderr)
         await asyncio.to_thread(scene)
@@ -94,18 +94,18 @@ async def record(lab: Lab) -> list[Record]:
     await asyncio.gather(first, return_exceptions=True)
     await asyncio.to_thread(incident.unwatched)
     await asyncio.sleep(10)  # until etcd has compacted twice
-    second, stop = await _begin(lab, sink)
+    second, stop = await _begin(lab, sink, key)
     await asyncio.to_thread(incident.repaired)
     stop.set()
     await second
     return sink.records
 
 
-async def _begin(lab: Lab, sink: ListSink) -> tuple["asyncio.Task[None]", asyncio.Event]:
+async def _begin(lab: Lab, sink: ListSink, key: bytes) -> tuple["asyncio.Task[None]", asyncio.Event]:
     credentials = await load_credentials(kubeconfig=str(lab.kubeconfig), environ={}, home=Path.home())
     settings = CollectorSettings(
         cluster="prod-eu",
-        redaction_key=secrets.token_bytes(32),
+        redaction_key=key,
         instance=uuid.uuid4().hex[:8],
         software="kubelapse/demo",
     )
