@@ -106,6 +106,4 @@ async def all_pages(client: "Client", query: "dict[str, Value]", *, limit: int |
 
 def _suggest(session: Session, item: "JsonObject") -> None:
     where = f" -n {item['namespace']}" if item.get("namespace") else ""
-    session.hint(
-        f"kubelapse diff {item.get('resource')}/{item.get('name')}{where} --from {session.local(item.get('ts'))}"
-    )
+    session.hint(f"diff {item.get('resource')}/{item.get('name')}{where} --from {session.local(item.get('ts'))}")

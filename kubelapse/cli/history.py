@@ -86,4 +86,4 @@ def _row(session: Session, item: "JsonObject") -> tuple[str, ...]:
 
 def _suggest(session: Session, kind: str, name: str, namespace: str, item: "JsonObject") -> None:
     where = f" -n {namespace}" if namespace else ""
-    session.hint(f"kubelapse show {kind}/{name}{where} --at rv:{item.get('rv')}")
+    session.hint(f"show {kind}/{name}{where} --at rv:{item.get('rv')}")

@@ -6,6 +6,7 @@ what is not known go to stderr, so that a pipe sees an answer and a person sees 
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -134,9 +135,9 @@ class Session:
         click.echo(plain(text), err=True)
 
     def hint(self, command: str) -> None:
-        """A command worth trying next, when a person is watching."""
-        if sys.stderr.isatty():
-            self.note(f"try: {command}")
+        """A command worth trying next, when a person is watching; not within the demo, which goes on by itself."""
+        if sys.stderr.isatty() and self.around.app is None:
+            self.note(f"try: {program()} {command}")
 
     @property
     def colored(self) -> bool:
@@ -161,6 +162,11 @@ class Session:
             self.note(f"{'error' if self.style.require_complete else 'warning'}: {sentence}")
         if doubts and self.style.require_complete:
             self.exit_code = INCOMPLETE
+
+
+def program() -> str:
+    """This command as it can be typed here: not everybody has it on the PATH."""
+    return "kubelapse" if shutil.which("kubelapse") or "kubelapse" not in Path(sys.argv[0]).name else sys.argv[0]
 
 
 def parse_time(text: str) -> datetime:

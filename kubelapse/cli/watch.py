@@ -1,6 +1,7 @@
 """`kubelapse watch`: changes as they happen, resumed where a broken connection left off."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +41,8 @@ async def watch(session: Session, scope: ScopeArgs, after: str | None, noise: st
         "after": after,
     }
     _header(session)
+    if sys.stderr.isatty():
+        session.note("waiting for changes (Ctrl-C ends)")
     async with session.client() as client:
         await _follow(session, client, query, limit)
 
