@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
+import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from query import changes, coverage, diffing, problems, timeline, yamltext
+from query import changes, coverage, diffing, problems, timeline
 from query.changes import Ask
 from query.coverage import Window
 from query.models import Coverage, History, ObjectAt, ObjectDiff, Problem, change
@@ -31,6 +32,7 @@ from query.web import (
     wants,
     write,
 )
+from query.yamltext import yaml_text
 from schema.events import Event
 
 router = APIRouter(prefix="/objects/{cluster}/{kind}/{namespace}/{name}", tags=["one object"])
@@ -73,7 +75,7 @@ async def show(
     state = await here.readers.run(question)
     here.metrics.rows.labels("/objects/one").inc()
     if output == "yaml" or (not output and wants(request, YAML)):
-        text = await here.readers.run(lambda: yamltext.dump(bytes(state.object)))
+        text = await here.readers.run(lambda: yaml_text(orjson.loads(bytes(state.object))).encode())
         return content(text, YAML, request, cache=_cache(state), etag=f"{state.event.hash}-yaml")
     if output == "json":
         return content(bytes(state.object), JSON, request, cache=_cache(state), etag=state.event.hash)

@@ -7,7 +7,7 @@ import click
 from kubelapse.cli.options import reading
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import csv_text, json_text, table
-from kubelapse.cli.yamltext import yaml_text
+from query.yamltext import yaml_text
 
 if TYPE_CHECKING:
     from schema.canonical import Json, JsonObject

@@ -11,7 +11,7 @@ from kubelapse.cli.references import Found, find
 from kubelapse.cli.rows import revision
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import json_text, plain
-from kubelapse.cli.yamltext import yaml_text
+from query.yamltext import yaml_text
 
 if TYPE_CHECKING:
     from schema.canonical import JsonObject

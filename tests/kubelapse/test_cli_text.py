@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubelapse.cli.text import csv_text, json_text, plain, table
-from kubelapse.cli.yamltext import yaml_text
+from query.yamltext import yaml_text
 
 JSON = st.recursive(
     st.none()
@@ -36,6 +36,12 @@ def test_a_string_that_some_reader_takes_for_another_type_is_quoted(text: str) -
 
 def test_text_of_several_lines_is_a_literal_block() -> None:
     assert yaml_text({"script": "#!/bin/sh\nexit 0\n"}) == "script: |\n  #!/bin/sh\n  exit 0\n"
+
+
+def test_yaml_escapes_what_turns_text_around() -> None:
+    text = "a\u202eb\x9bc\nd"
+    assert yaml.safe_load(yaml_text({text: text})) == {text: text}
+    assert "\u202e" not in yaml_text({text: text})
 
 
 @given(st.text())
