@@ -30,11 +30,13 @@ def run(home: Path, *, seconds: float) -> None:
         truth.watch(served(api))
         threads = [threading.Thread(target=_write, args=(api, number, stop), daemon=True) for number in range(WRITERS)]
         time.sleep(3)
-        cpu, before, began = process.cpu(), truth.count(), time.monotonic()
         for thread in threads:
             thread.start()
-        waits = _probe(api, recorder, until=began + seconds)
+        time.sleep(5)
+        cpu, before, began = process.cpu(), truth.count(), time.monotonic()
+        time.sleep(seconds)
         spent, changes, took = process.cpu() - cpu, truth.count() - before, time.monotonic() - began
+        waits = _probe(api, recorder, until=time.monotonic() + seconds / 2)
         stop.set()
         for thread in threads:
             thread.join()
@@ -76,6 +78,6 @@ def _probe(api: Api, recorder: Recorder, *, until: float) -> list[float]:
         began = time.monotonic()
         where = f"{recorder.url}/api/v1/objects/lab/configmaps/default/probe?at=rv:{rv}"
         while http.request("GET", where).status != 200:
-            time.sleep(0.02)
+            time.sleep(0.05)
         waits.append(time.monotonic() - began)
     return waits
