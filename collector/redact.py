@@ -22,6 +22,7 @@ import msgspec
 import orjson
 
 from schema.canonical import Json, JsonObject
+from schema.markers import in_docker_cfg, in_docker_config, key_of, marker
 from schema.objects import Kind
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -48,7 +49,7 @@ def key_id(key: bytes) -> str:
 class Redactor:
     """Replaces Secret values by keyed markers, in place."""
 
-    __slots__ = ("_key", "_prefix", "key_id")
+    __slots__ = ("_key", "key_id")
 
     def __init__(self, key: bytes) -> None:
         """`key`: at least 16 random bytes, shared by all collectors of a store."""
@@ -56,7 +57,6 @@ class Redactor:
             raise ValueError("the redaction key is shorter than 16 bytes; make a new one of 32 random bytes")
         self._key = key
         self.key_id = key_id(key)
-        self._prefix = f"hmac:{self.key_id}:"
 
     def applies(self, kind: Kind) -> bool:
         """Whether objects of this kind hold values that must not be kept."""
@@ -74,12 +74,11 @@ class Redactor:
 
     def comparable(self, state: bytes) -> bool:
         """False when a stored Secret holds markers of another key: its values cannot be compared with ours."""
-        foreign = {marker for marker in _markers(state) if not marker.startswith(self._prefix)}
-        return not foreign
+        return _keys(state) <= {"", self.key_id}
 
     def marker(self, value: bytes) -> str:
         """The marker's text, before base64."""
-        return self._prefix + hmac.digest(self._key, value, "sha256").hex()[:16]
+        return marker(self.key_id, hmac.digest(self._key, value, "sha256").hex())
 
     def _values(self, secret: JsonObject) -> None:
         json_key = _JSON_KEYS.get(secret_type) if isinstance(secret_type := secret.get("type"), str) else None
@@ -94,9 +93,9 @@ class Redactor:
     def _replacement(self, value: bytes, json_key: str | None) -> str:
         text = self.marker(value)
         if json_key == _DOCKER_CONFIG:
-            text = '{"auths":{"%s":{}}}' % text  # noqa: UP031  # braces
+            text = in_docker_config(text)
         elif json_key == _DOCKER_CFG:
-            text = '{"%s":{}}' % text  # noqa: UP031
+            text = in_docker_cfg(text)
         return base64.b64encode(text.encode()).decode()
 
     def _annotations(self, annotations: JsonObject, *, secret: bool) -> None:
@@ -159,17 +158,16 @@ def _encoded(value: Json) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else orjson.dumps(value)
 
 
-def _markers(state: bytes) -> list[str]:
-    """Every marker text in a stored Secret's `data` and `stringData`."""
+def _keys(state: bytes) -> set[str]:
+    """The ids of the keys whose markers stand in a stored Secret's `data` and `stringData`."""
     try:
         secret = orjson.loads(state)
     except ValueError:
-        return []
-    found: list[str] = []
-    for field in ("data", "stringData"):
-        values = secret.get(field) if isinstance(secret, dict) else None
-        for value in values.values() if isinstance(values, dict) else ():
-            text = _decoded(value).decode("utf-8", "replace")
-            start = text.find("hmac:")
-            found += [text[start:]] if start >= 0 else []
-    return found
+        return set()
+    fields = [secret.get(field) for field in ("data", "stringData")] if isinstance(secret, dict) else []
+    return {
+        key_of(value)
+        for values in fields
+        for value in (values.values() if isinstance(values, dict) else ())
+        if isinstance(value, str)
+    }

@@ -4,8 +4,6 @@ Unified text is made where it is shown (CLI, browser). Redacted Secret values ar
 different keys say nothing about their values: such a field is marked as not comparable, never passed off as a change.
 """
 
-import base64
-import binascii
 from datetime import datetime
 
 import orjson
@@ -20,6 +18,7 @@ from schema.canonical import Json
 from schema.diff import diff
 from schema.events import Event
 from schema.listkeys import heuristic
+from schema.markers import key_of
 from schema.patch import to_patch
 from schema.paths import render
 from schema.store import Store
@@ -97,17 +96,7 @@ def _document(event: Event) -> Json:
 
 
 def _comparable(old: Json, new: Json) -> bool:
-    one, other = _marker_key(old), _marker_key(new)
-    return one is None or other is None or one == other
-
-
-def _marker_key(value: Json) -> str | None:
-    """The key id in a redaction marker: base64 of `hmac:<key id>:<16 hex>`."""
-    if not isinstance(value, str) or len(value) > 200:
-        return None
-    try:
-        text = base64.b64decode(value, validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        return None
-    parts = text.split(":")
-    return parts[1] if len(parts) == 3 and parts[0] == "hmac" else None
+    if not isinstance(old, str) or not isinstance(new, str):
+        return True
+    one, other = key_of(old), key_of(new)
+    return not one or not other or one == other

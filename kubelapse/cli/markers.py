@@ -1,31 +1,11 @@
-"""Redacted values in an object, and how they are shown.
+"""Redacted values in an object (`schema.markers`) and how they are shown: changed or the same, never themselves."""
 
-The collector puts base64 of `hmac:<key id>:<16 hex>` in the place of a Secret's value: equal values under one key have
-equal markers, and nothing can be guessed from them. Under different keys two markers say nothing about each other.
-"""
-
-import base64
-import binascii
-import re
 from typing import TYPE_CHECKING
+
+from schema.markers import key_of
 
 if TYPE_CHECKING:
     from schema.canonical import Json, JsonObject
-
-_MARKER = re.compile(r"hmac:([^:\s]+):[0-9a-f]{16}")
-_ENCODED = re.compile(r"aG1hYz[A-Za-z0-9+/]*={0,2}")  # base64 of "hmac" begins so
-
-
-def key_of(text: str) -> str:
-    """The key id of a marker, "" when the text is none."""
-    plain = text
-    if _ENCODED.fullmatch(text):
-        try:
-            plain = base64.b64decode(text, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    found = _MARKER.fullmatch(plain)
-    return found[1] if found else ""
 
 
 def redacted_places(value: "Json", place: str = "") -> list[str]:

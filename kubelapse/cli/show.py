@@ -80,7 +80,7 @@ def cleaned(content: "JsonObject", *, allow_redacted: bool, note: "object" = Non
     if not allow_redacted:
         shown = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
         raise Failure(
-            f"{len(places)} redacted values ({shown}) cannot be applied: "
+            f"redacted values ({shown}) cannot be applied: "
             "the real ones were never recorded; --allow-redacted leaves these keys out"
         )
     if callable(note):

@@ -5,13 +5,18 @@ import base64
 import click
 import pytest
 
-from kubelapse.cli.markers import key_of, masked, redacted_places
+from kubelapse.cli.markers import masked, redacted_places
 from kubelapse.cli.show import cleaned
 from schema.canonical import JsonObject
+from schema.markers import in_docker_config
 
 
 def marker(digits: str, key: str = "k1") -> str:
-    return base64.b64encode(f"hmac:{key}:{digits:0>16}".encode()).decode()
+    return encoded(f"hmac:{key}:{digits:0>16}")
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def secret(**data: str) -> JsonObject:
@@ -24,10 +29,11 @@ def secret(**data: str) -> JsonObject:
     }
 
 
-def test_a_marker_is_known_in_both_forms_and_nothing_else_is() -> None:
-    assert key_of(marker("1")) == "k1"
-    assert key_of("hmac:k1:0123456789abcdef") == "k1"
-    assert not any(map(key_of, ["", "aG1hYw==", base64.b64encode(b"hmac:secret").decode(), "hmac:k1:xyz"]))
+def test_a_redacted_docker_config_is_neither_shown_as_a_value_nor_applied() -> None:
+    pull = {one: encoded(in_docker_config(f"hmac:k1:{one:0>16}")) for one in "12"}
+    assert masked({"data": pull["1"]}, {"data": pull["2"]}) == ({"data": "*** (before)"}, {"data": "*** (after)"})
+    with pytest.raises(click.ClickException, match="redacted values"):
+        cleaned(secret(a=pull["1"]), allow_redacted=False)
 
 
 def test_changed_and_unchanged_values_are_told_apart_without_showing_either() -> None:
@@ -56,7 +62,7 @@ def test_clean_leaves_what_a_person_would_write() -> None:
 
 
 def test_clean_refuses_redacted_values() -> None:
-    with pytest.raises(click.ClickException, match=r"1 redacted values \(data\.a\) cannot be applied"):
+    with pytest.raises(click.ClickException, match=r"redacted values \(data\.a\) cannot be applied"):
         cleaned(secret(a=marker("1")), allow_redacted=False)
 
 

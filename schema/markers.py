@@ -1,0 +1,43 @@
+"""Markers: what stands in the place of a redacted value. The collector writes them, answers and commands know them.
+
+A marker is `hmac:<key id>:<16 hex>`, in `data` as base64. Where Kubernetes asks for a value that is JSON (Secrets of
+the types `kubernetes.io/dockerconfigjson` and `kubernetes.io/dockercfg`) it is the name of an empty entry:
+`{"auths":{"hmac:…":{}}}`, `{"hmac:…":{}}`. Equal values under one key have equal markers, nothing can be guessed from
+them, and under different keys two markers say nothing about each other.
+"""
+
+import base64
+import binascii
+import re
+
+_MARKER = r"hmac:([^:\s\"]+):[0-9a-f]{16}"
+_FORMS = re.compile(rf'{_MARKER}|\{{"{_MARKER}":\{{\}}\}}|\{{"auths":\{{"{_MARKER}":\{{\}}\}}\}}')
+_ENCODED = re.compile(r"(aG1hYz|eyJobWFj|eyJhdXRo)[A-Za-z0-9+/]*={0,2}")
+"""How base64 of `hmac:`, `{"hmac` and `{"auth` begins: anything else need not be decoded."""
+
+
+def marker(key_id: str, digest: str) -> str:
+    """The marker's text, before base64; `digest`: hex digits of the keyed hash, of which 16 are kept."""
+    return f"hmac:{key_id}:{digest[:16]}"
+
+
+def in_docker_config(text: str) -> str:
+    """A `.dockerconfigjson` that says no more than this marker."""
+    return '{"auths":{"' + text + '":{}}}'
+
+
+def in_docker_cfg(text: str) -> str:
+    """A `.dockercfg`, likewise."""
+    return '{"' + text + '":{}}'
+
+
+def key_of(text: str) -> str:
+    """The id of the key under which a value was redacted, "" when the text is no marker in any of its forms."""
+    plain = text
+    if _ENCODED.fullmatch(text):
+        try:
+            plain = base64.b64decode(text, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    found = _FORMS.fullmatch(plain)
+    return next(filter(None, found.groups())) if found else ""
