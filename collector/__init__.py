@@ -1,1 +1,4 @@
-"""Capture: from a cluster's LIST and WATCH to change events, without loss. The only code that talks to the Kubernetes API."""
+"""Capture: from a cluster's LIST and WATCH to change events, without loss. Only this code talks to a Kubernetes API.
+
+It only reads.
+"""

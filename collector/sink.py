@@ -1,7 +1,7 @@
 """The door out of capture: a log that keeps records, and the resume points that belong to them, together.
 
-Durable means: after a crash `restore` gives a checkpoint whose records are all in the log, and the memory that matches it.
-Resume points never run ahead of records: a `Batch` carries both and the sink commits them in order.
+Durable means: after a crash `restore` gives a checkpoint whose records are all in the log, and the memory that matches
+it. Resume points never run ahead of records: a `Batch` carries both and the sink commits them in order.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -51,7 +51,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What a sink knows of the time before. `cluster_uid` is "" when it has nothing; `lost` says why memory is not whole."""
+    """What a sink knows of the time before.
+
+    `cluster_uid` is "" when it has nothing; `lost` says why memory is not whole.
+    """
 
     cluster_uid: str
     positions: Mapping[Scope, Position]
@@ -74,7 +77,7 @@ class Sink(Protocol):
         ...
 
     def remembered(self, cluster: str, kind: str) -> AsyncIterator[Remembered]:
-        """Every living object of this kind, and lives that ended since the checkpoint, as of the newest stored version."""
+        """Every living object of this kind, and lives that ended since the checkpoint, each as of its newest version."""
         ...
 
     async def append(self, batch: Batch) -> None:

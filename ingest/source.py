@@ -34,7 +34,7 @@ class Source(Protocol):
         ...
 
     async def receive(self, *, most: int, timeout: float) -> Sequence[Delivery]:
-        """Up to `most` records; waits up to `timeout` seconds for the first, empty when none came. Raises EndOfLog at the end."""
+        """Up to `most` records; waits up to `timeout` seconds for the first, empty when none came. Raises EndOfLog."""
         ...
 
     async def acknowledge(self, partition: int, offset: int) -> None:
