@@ -77,7 +77,7 @@ class Sink(Protocol):
         ...
 
     def remembered(self, cluster: str, kind: str) -> AsyncIterator[Remembered]:
-        """Every living object of this kind, and lives that ended since the checkpoint, each as of its newest version."""
+        """Every living object of this kind, and lives that ended since the checkpoint, as of their newest version."""
         ...
 
     async def append(self, batch: Batch) -> None:
