@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from collector.sink import Position, Remembered
+from collector.sink import Position
 from schema.canonical import Json, JsonObject, canonical, digest, strip_envelope
 from schema.events import Event
 from schema.patch import apply, invert
 from tests.fakes.clock import FakeClock
+from tests.fakes.records import remembered
 from tests.fakes.served import (
     CONFIG_MAPS,
     NOON,
@@ -35,23 +36,6 @@ def state(event: Event) -> JsonObject:
     assert event.object is not None
     found: JsonObject = orjson.loads(bytes(event.object))
     return found
-
-
-def remembered(event: Event, *, deleted: bool = False, broken: bool = False) -> Remembered:
-    content = None if deleted or broken or event.object is None else bytes(event.object)
-    return Remembered(
-        kind=event.kind_id,
-        namespace=event.namespace,
-        name=event.name,
-        uid=event.uid,
-        epoch=event.epoch,
-        seq=event.seq,
-        rv=event.rv,
-        deleted=deleted,
-        hash=event.hash,
-        object=content,
-        managed=None,
-    )
 
 
 def test_first_sight_is_a_list_event_and_no_gap() -> None:
@@ -131,7 +115,7 @@ def test_after_a_restart_the_log_is_known_by_its_versions() -> None:
     ]
     changed, gone = events(before.observe(lines, at=at(1), not_before=None))
     after = tracker()
-    after.restore([remembered(changed), remembered(gone, deleted=True)], position)
+    after.restore([remembered(changed), remembered(gone)], position)
     assert after.observe(lines, at=at(5), not_before=at(1)) == []
     assert (after.replays, after.held) == (2, 0)
     again = line("MODIFIED", served(103, {"data": {"a": "3"}}))

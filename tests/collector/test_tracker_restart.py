@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from collector.sink import Position, Remembered
 from collector.tracker import Tracker
 from schema.events import Event
+from tests.fakes.records import remembered
 from tests.fakes.served import NOON, at, events, line, served, tracker
 
 Write = tuple[Literal["ADDED", "MODIFIED", "DELETED"], int, bytes]
@@ -24,22 +25,7 @@ class Log:
     def remembered(self) -> list[Remembered]:
         """The newest version of every life, as a store gives it back."""
         newest = {one.uid: one for one in self.events}
-        return [
-            Remembered(
-                kind=one.kind_id,
-                namespace=one.namespace,
-                name=one.name,
-                uid=one.uid,
-                epoch=one.epoch,
-                seq=one.seq,
-                rv=one.rv,
-                deleted=one.op == "delete",
-                hash=one.hash,
-                object=None if one.op == "delete" or one.object is None else bytes(one.object),
-                managed=None,
-            )
-            for one in newest.values()
-        ]
+        return [remembered(one) for one in newest.values()]
 
 
 @st.composite

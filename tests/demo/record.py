@@ -30,6 +30,7 @@ from schema.events import Event, Record
 from schema.objects import Scope
 from tests.controlplane.lab import Lab
 from tests.demo.incident import Incident
+from tests.fakes.records import remembered
 
 BUNDLE = Path(__file__).parents[2] / "kubelapse" / "demo" / "incident.jsonl.zst"
 FORGETFUL = ("--etcd-compaction-interval=3s", "--watch-cache-sizes=configmaps#0")
@@ -51,19 +52,7 @@ class ListSink:
     async def remembered(self, cluster: str, kind: str) -> AsyncIterator[Remembered]:  # noqa: ARG002
         for event in list(self.newest.values()):
             if event.kind_id == kind:
-                yield Remembered(
-                    kind=kind,
-                    namespace=event.namespace,
-                    name=event.name,
-                    uid=event.uid,
-                    epoch=event.epoch,
-                    seq=event.seq,
-                    rv=event.rv,
-                    deleted=event.op == "delete",
-                    hash=event.hash,
-                    object=bytes(event.object) if event.object is not None and event.op != "delete" else None,
-                    managed=None,
-                )
+                yield remembered(event)
 
     async def append(self, batch: Batch) -> None:
         self.records.extend(batch.records)

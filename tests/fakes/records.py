@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Raw
 
+from collector.sink import Remembered
 from schema.canonical import canonical, digest
 from schema.events import Event, Gap, Involved, KindInfo, Kinds, KubeEvent, Late, Op, Start, Watermark, event_id
 from schema.objects import split_kind_id
@@ -136,3 +137,21 @@ def start(second: float = 0) -> Start:
 def kinds(second: float = 0) -> Kinds:
     pods = KindInfo(resource="pods", group="", version="v1", kind="Pod", namespaced=True, watching="yes")
     return Kinds(cluster=CLUSTER, cluster_uid=CLUSTER_UID, at=at(second), kinds=[pods])
+
+
+def remembered(event: Event, *, broken: bool = False, managed: bool = False) -> Remembered:
+    """The event as a store gives it back as its life's newest version. `broken`: its state is lost."""
+    deleted = event.op == "delete"
+    return Remembered(
+        kind=event.kind_id,
+        namespace=event.namespace,
+        name=event.name,
+        uid=event.uid,
+        epoch=event.epoch,
+        seq=event.seq,
+        rv=event.rv,
+        deleted=deleted,
+        hash=event.hash,
+        object=bytes(event.object) if event.object is not None and not deleted and not broken else None,
+        managed=bytes(event.managed) if managed and event.managed else None,
+    )

@@ -21,7 +21,7 @@ from schema.events import Event, Record
 from schema.migrate import migrate
 from schema.objects import Scope
 from tests.fakes.clock import FakeClock
-from tests.fakes.records import CLUSTER_UID, NOON, at, event, watermark
+from tests.fakes.records import CLUSTER_UID, NOON, at, event, remembered, watermark
 from tests.fakes.source import FakeSource
 
 PODS = Scope("pods")
@@ -88,23 +88,7 @@ async def test_memory_is_the_newest_version_of_every_living_object(
     positions = save(checkpoint)
     restored, memory = await remember(store, checkpoint)
     assert restored == Restored(cluster_uid=CLUSTER_UID, positions=positions)
-    assert memory == {"a": as_remembered(newest), "b": as_remembered(other)}
-
-
-def as_remembered(one: Event) -> Remembered:
-    return Remembered(
-        kind=one.kind_id,
-        namespace=one.namespace,
-        name=one.name,
-        uid=one.uid,
-        epoch=one.epoch,
-        seq=one.seq,
-        rv=one.rv,
-        deleted=one.op == "delete",
-        hash=one.hash,
-        object=bytes(one.object) if one.object and one.op != "delete" else None,
-        managed=bytes(one.managed) if one.managed else None,
-    )
+    assert memory == {"a": remembered(newest, managed=True), "b": remembered(other, managed=True)}
 
 
 async def test_lives_that_ended_near_the_checkpoint_are_known_and_older_ones_are_not(
@@ -117,7 +101,7 @@ async def test_lives_that_ended_near_the_checkpoint_are_known_and_older_ones_are
     await ingest(store, [long_ago, lately], cluster)
     save(checkpoint, rv="4000", second=5010)
     _, memory = await remember(store, checkpoint)
-    assert memory == {"new": as_remembered(lately)}
+    assert memory == {"new": remembered(lately, managed=True)}
 
 
 async def test_a_delete_that_the_watch_will_tell_again_is_known_however_it_is_dated(
@@ -241,6 +225,6 @@ async def test_killed_and_started_again_the_embedded_way_goes_on_where_it_was(
         await log.close()
     restored, memory = await remember(store, checkpoint)
     assert restored == Restored(cluster_uid=CLUSTER_UID, positions={PODS: position})
-    assert memory == {"a": as_remembered(first)}
+    assert memory == {"a": remembered(first, managed=True)}
     spans = store.rows("SELECT class, from_t, to_t FROM coverage FINAL WHERE cluster = {c:String}", {"c": cluster})
     assert list(spans) == [("watched", NOON, at(2))]
