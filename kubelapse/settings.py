@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -44,27 +43,7 @@ class LogStyle:
     level: str = "info"
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _LEVELS = ("debug", "info", "warning", "error")
-
-
-def duration(text: str) -> timedelta:
-    """`90s`, `1h30m`, `2d`, `500ms`."""
-    spans = _DURATION.findall(text)
-    if not spans or "".join(number + unit for number, unit in spans) != text:
-        raise ValueError("expected a duration such as 90s, 1h30m or 2d")
-    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in spans))
-
-
-def size(text: str) -> int:
-    """Bytes: `500`, `64KiB`, `2GiB` (1024), `2GB` (1000)."""
-    match = _BYTES.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("expected a size such as 500MB or 2GiB")
-    power = " kmgt".index(match[2].lower()) if match[2] else 0
-    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 def port(text: str) -> int:

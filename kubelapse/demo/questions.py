@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 
-from kubelapse.settings import duration
+from query.times import duration
 
 _PLACE = re.compile(r"\{(start|end)(?:([+-])(\w+))?\}")
 

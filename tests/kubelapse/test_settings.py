@@ -1,7 +1,6 @@
 """Flag, environment, kubelapse.toml, default: in this order, and a bad value is refused with the place it came from."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -37,32 +36,6 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file() -> None:
 def test_a_bad_value_is_refused_with_the_place_it_came_from(settings: Settings, place: str) -> None:
     with pytest.raises(SettingError, match=f"^{place}expected a port between 0 and 65535"):
         settings[known.PORT]
-
-
-@pytest.mark.parametrize(
-    ("text", "meaning"),
-    [
-        ("90s", timedelta(seconds=90)),
-        ("1h30m", timedelta(hours=1.5)),
-        ("2d", timedelta(2)),
-        ("1.5h", timedelta(hours=1.5)),
-    ],
-)
-def test_durations(text: str, meaning: timedelta) -> None:
-    assert known.duration(text) == meaning
-
-
-@pytest.mark.parametrize("text", ["", "5", "h", "1h 30m", "1y", "-1h"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected a duration such as"):
-        known.duration(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "meaning"), [("500", 500), ("64KiB", 65536), ("2GB", 2 * 10**9), ("1.5 MiB", 1572864), ("3g", 3 * 10**9)]
-)
-def test_sizes(text: str, meaning: int) -> None:
-    assert known.size(text) == meaning
 
 
 def test_lists_come_from_commas() -> None:
