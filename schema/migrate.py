@@ -140,7 +140,7 @@ def check(store: Store) -> None:
 
 
 def _apply(store: Store, migration: Migration, topology: Topology) -> None:
-    log.info("migration=%s database=%s", migration, store.database)
+    log.debug("migration=%s database=%s", migration, store.database)
     _write_ledger(store, migration, IN_PROGRESS)
     for statement in statements(topology.fill(migration.sql)):
         store.command(statement)
