@@ -9,7 +9,9 @@ the list starts over.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, overload
+
+import zstandard
 
 from collector.cluster import BadAnswer, Cluster, Expired
 from collector.lines import identity, read_line
@@ -26,11 +28,37 @@ class Snapshot:
     rv: str
 
 
+class Packed(Sequence[bytes]):
+    """Raw objects, compressed while they wait: a first list of 13,000 pods is 150 MB, and a tenth of that packed."""
+
+    def __init__(self) -> None:
+        self._items: list[bytes] = []
+        self._pack = zstandard.ZstdCompressor(level=1)
+        self._unpack = zstandard.ZstdDecompressor()
+
+    def append(self, raw: bytes) -> None:
+        """One more."""
+        packed = self._pack.compress(raw)
+        self._items.append(packed[:1] + packed[1:])  # a copy: the library's own result keeps 10 KB alive
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        if isinstance(index, slice):
+            return [self._unpack.decompress(packed) for packed in self._items[index]]
+        return self._unpack.decompress(self._items[index])
+
+
 class InitialBurst:
     """What a streaming list has sent before its end bookmark."""
 
     def __init__(self) -> None:
-        self._added: list[bytes] = []
+        self._added = Packed()
         self._changes: list[tuple[str, bytes]] = []
 
     def add(self, line: bytes) -> None:

@@ -63,7 +63,7 @@ class CollectorSettings:
     slot: int = 0
     cold_syncs: int = 6
     page_size: int = 500
-    queue_bytes: int = 64 * 2**20
+    queue_bytes: int = 16 * 2**20
     """Bytes read and not yet processed, per watch; beyond it reading waits, and the metric says so."""
     slice_lines: int = 48
     """Lines between two looks at the sockets."""

@@ -31,7 +31,7 @@ from ingest.errors import IngestError
 from ingest.metrics import Metrics as IngestMetrics
 from ingest.run import Ingester
 from ingest.settings import IngestSettings
-from kubelapse import __version__
+from kubelapse import __version__, heap
 from kubelapse import settings as known
 from kubelapse.access import Reached, reach
 from kubelapse.checkpoint import Checkpoint, CheckpointError
@@ -97,6 +97,7 @@ async def up(settings: Settings, *, say: Say) -> None:
     """Record and serve until a signal; raises UpError."""
     say(f"kubelapse {__version__}: looking at the cluster, read-only")
     stop = asyncio.Event()
+    heap.few_arenas()
     end_on_signals(stop, say)
     try:
         await _up(settings, stop, say)
@@ -272,6 +273,7 @@ async def _first_look(parts: Parts, say: Say) -> None:
         )
     await parts.log.flush()
     parts.progress.settled = True
+    await asyncio.to_thread(heap.give_back)
     say(f"watching {len(watched)} kinds{_left_out(status, watched)}")
 
 

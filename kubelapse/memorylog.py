@@ -26,7 +26,7 @@ from schema.objects import Scope
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 # What a record weighs in memory beside its long fields: the struct, its short strings and its datetimes.
 RECORD_BYTES = 1_200
 PATH_BYTES = 120
