@@ -62,7 +62,7 @@ async def show(
         ref = _ref(here, cluster, kind, namespace, name)
         found = timeline.state_at(here.store, ref, _instant(when), now=now, uid=uid)
         if not isinstance(found, Found):
-            raise Refused(problems.of_outcome(found, ref))
+            raise Refused(problems.of_outcome(found, ref, uid))
         assert found.event.object is not None  # `state_at` gives it, proved
         shown = found.event.ts if isinstance(when, RvRef) else found.at
         return ObjectAt(
@@ -76,7 +76,8 @@ async def show(
     here.metrics.rows.labels("/objects/one").inc()
     if output == "yaml" or (not output and wants(request, YAML)):
         text = await here.readers.run(lambda: yaml_text(orjson.loads(bytes(state.object))).encode())
-        return content(text, YAML, request, cache=_cache(state), etag=f"{state.event.hash}-yaml")
+        media_type = "text/plain" if wants(request, "text/html") else YAML  # a browser would only save it
+        return content(text, media_type, request, cache=_cache(state), etag=f"{state.event.hash}-yaml")
     if output == "json":
         return content(bytes(state.object), JSON, request, cache=_cache(state), etag=state.event.hash)
     return write(state, request)
@@ -103,7 +104,7 @@ async def history(
         ref = _ref(here, cluster, kind, namespace, name)
         lives = timeline.lives(here.store, ref, uid)
         if not lives:
-            raise Refused(_never(here, ref, end))
+            raise Refused(_never(here, ref, end, uid))
         chosen = ChangeFilter(noise=noise == "off", first_sight=True)
         ask = Ask(filter=chosen, after=after or BEGINNING, until=end.at, limit=limit)
         page = changes.history(here.store, ref, ask, uid=uid, cursor=cursor)
@@ -140,9 +141,8 @@ async def diff(
     def question() -> ObjectDiff:
         ref = _ref(here, cluster, kind, namespace, name)
         before, after = diffing.compare(here.store, ref, _instant(first), _instant(second), now=now, uid=uid)
-        for side in (before, after):
-            if isinstance(side, timeline.NeverSeen) and isinstance(before, type(after)):
-                raise Refused(problems.of_outcome(side, ref))
+        if (unknown := diffing.unknown(before, after)) is not None:
+            raise Refused(problems.of_outcome(unknown, ref, uid))
         edges = sorted((_shown(before, first), _shown(after, second)))
         open_end = isinstance(second, Moment) and second.open_end
         return diffing.between(before, after, _coverage(here, ref, edges[0], edges[1], open_end=open_end))
@@ -177,9 +177,9 @@ def _coverage(here: Context, ref: ObjectRef, after: datetime, until: datetime, *
     return coverage.assess(here.store, scope, Window(after=after, until=until, open_end=open_end))
 
 
-def _never(here: Context, ref: ObjectRef, end: Moment) -> Problem:
-    outcome = timeline.state_at(here.store, ref, end.at, now=end.at)
-    return problems.of_outcome(outcome, ref)
+def _never(here: Context, ref: ObjectRef, end: Moment, uid: str) -> Problem:
+    outcome = timeline.state_at(here.store, ref, end.at, now=end.at, uid=uid)
+    return problems.of_outcome(outcome, ref, uid)
 
 
 def _cache(state: ObjectAt) -> str:

@@ -18,7 +18,7 @@ from schema.canonical import Json
 from schema.diff import diff
 from schema.events import Event
 from schema.listkeys import heuristic
-from schema.markers import key_of
+from schema.markers import comparable
 from schema.patch import to_patch
 from schema.paths import render
 from schema.store import Store
@@ -32,12 +32,22 @@ def compare(
     return one, timeline.state_at(store, ref, second, now=now, uid=uid)
 
 
+def unknown(before: Outcome, after: Outcome) -> Outcome | None:
+    """The side of which nothing is known, if there is one: an object that nobody watched is not an absent object."""
+    for kind in (NeverSeen, BeforeHorizon, NotRecorded):
+        for outcome in (before, after):
+            if isinstance(outcome, kind):
+                return outcome
+    return None
+
+
 def between(before: Outcome, after: Outcome, coverage: Coverage) -> ObjectDiff:
     """The answer of `…/diff`."""
     old, new = _event(before), _event(after)
     edits = diff(_document(old), _document(new), heuristic) if old and new else []
+    sure = [each for each in edits if _comparable(each.old, each.new)]
     return ObjectDiff(
-        result=_result(old, new, bool(edits)),
+        result="not-comparable" if edits and not sure else _result(old, new, bool(edits)),
         from_=side(before),
         to=side(after),
         fields=[
@@ -50,7 +60,7 @@ def between(before: Outcome, after: Outcome, coverage: Coverage) -> ObjectDiff:
             )
             for each in edits
         ],
-        patch=[dict(op) for op in to_patch(edits)],
+        patch=[dict(op) for op in to_patch(sure)],
         before=_raw(old),
         after=_raw(new),
         coverage=coverage,
@@ -96,7 +106,4 @@ def _document(event: Event) -> Json:
 
 
 def _comparable(old: Json, new: Json) -> bool:
-    if not isinstance(old, str) or not isinstance(new, str):
-        return True
-    one, other = key_of(old), key_of(new)
-    return not one or not other or one == other
+    return not isinstance(old, str) or not isinstance(new, str) or comparable(old, new)

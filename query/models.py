@@ -189,11 +189,14 @@ class FieldDiff(msgspec.Struct, kw_only=True):
     comparable: bool = True
 
 
-Result = Literal["same", "changed", "added", "removed", "replaced", "absent"]
+Result = Literal["same", "changed", "added", "removed", "replaced", "absent", "not-comparable"]
 
 
 class ObjectDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
-    """Answer of `…/diff`. `result` also tells: replaced (by another life of that name), absent (on both sides)."""
+    """Answer of `…/diff`. `result` also tells: replaced (by another life of that name), absent (on both sides).
+
+    not-comparable: nothing differs but redacted values under different keys. `patch` leaves such fields out.
+    """
 
     result: Result
     from_: Side

@@ -88,16 +88,16 @@ def of_store_error(error: StoreError) -> Problem:
     return problem(503, name, "The store is not available", str(error), hint="See /readyz?verbose.")
 
 
-def of_outcome(outcome: Outcome, ref: ObjectRef) -> Problem:
-    """Why there is no object to show: five different reasons."""
+def of_outcome(outcome: Outcome, ref: ObjectRef, uid: str = "") -> Problem:
+    """Why there is no object to show: five different reasons. `uid`: only this life was asked for."""
     match outcome:
         case Deleted(deleted_at=when, at=at):
             return problem(
                 404,
                 "deleted",
                 "Deleted",
-                f"{ref} was deleted at {rfc3339(when)}, before {rfc3339(at)}.",
-                hint=f"Ask for a moment before that; its last content is at {rfc3339(when)} in its history.",
+                f"{ref} was deleted at {rfc3339(when)} and is not there at {rfc3339(at)}.",
+                hint="Ask for a moment before the deletion; its history ends with its last content.",
                 state="deleted",
                 deleted_at=when,
             )
@@ -146,7 +146,7 @@ def of_outcome(outcome: Outcome, ref: ObjectRef) -> Problem:
                 404,
                 "never-seen",
                 "Never seen",
-                f"{ref} was never seen in {ref.cluster}.",
+                f"{ref} was never seen in {ref.cluster}{f' with uid {uid[:100]}' if uid else ''}.",
                 hint="GET /api/v1/objects?deleted=true lists what was; check namespace, type and spelling.",
                 state="never-seen",
             )

@@ -14,6 +14,7 @@ _MARKER = r"hmac:([^:\s\"]+):[0-9a-f]{16}"
 _FORMS = re.compile(rf'{_MARKER}|\{{"{_MARKER}":\{{\}}\}}|\{{"auths":\{{"{_MARKER}":\{{\}}\}}\}}')
 _ENCODED = re.compile(r"(aG1hYz|eyJobWFj|eyJhdXRo)[A-Za-z0-9+/]*={0,2}")
 """How base64 of `hmac:`, `{"hmac` and `{"auth` begins: anything else need not be decoded."""
+_WITHIN = re.compile(rf"(?<![A-Za-z0-9+/]){_ENCODED.pattern}|{_MARKER}")
 
 
 def marker(key_id: str, digest: str) -> str:
@@ -41,3 +42,27 @@ def key_of(text: str) -> str:
             return ""
     found = _FORMS.fullmatch(plain)
     return next(filter(None, found.groups())) if found else ""
+
+
+def comparable(one: str, other: str) -> bool:
+    """False when the texts are the same but for markers of different keys, alone or within (last-applied holds them).
+
+    Whether the values behind such markers differ cannot be said. What differs beside them is a difference.
+    """
+    if one == other:
+        return True
+    (bare, keys), (other_bare, other_keys) = _blurred(one), _blurred(other)
+    return bare != other_bare or keys == other_keys
+
+
+def _blurred(text: str) -> tuple[str, list[str]]:
+    """The text with `***` for each marker, and the keys of these, in order."""
+    keys: list[str] = []
+
+    def blur(found: re.Match[str]) -> str:
+        key = key_of(found[0])
+        if key:
+            keys.append(key)
+        return "***" if key else found[0]
+
+    return _WITHIN.sub(blur, text), keys

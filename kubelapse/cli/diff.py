@@ -26,12 +26,6 @@ from query.yamltext import yaml_text
 if TYPE_CHECKING:
     from schema.canonical import Json, JsonObject
 
-# States of a side that are no knowledge of an absent object; "deleted", "not-created" and "never-seen" are.
-_STATES = {
-    "not-recorded": "was not being recorded yet",
-    "before-horizon": "lies before the oldest history that is kept",
-    "never-seen": "was never seen",
-}
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -60,9 +54,10 @@ async def diff(
         found = await find(session, client, reference, namespace, uid)
         answer = await client.get(f"{found.path}/diff", moments)
     session.window(*(_instant(answer, side) for side in ("from", "to")))
-    for sentence in doubts(answer):
-        session.note(f"warning: {sentence}")
+    if answer.get("result") == "absent":
+        session.note(f"{found} did not exist at either moment")
     code = _print(session, found, answer)
+    session.doubt(doubts(answer))
     session.limits(answer)
     if not session.exit_code:
         session.exit_code = code or int(differs(answer))
@@ -80,18 +75,18 @@ def content(side: "Json") -> "JsonObject | None":
 
 def differs(answer: "JsonObject") -> bool:
     """Whether a diff answer has any difference."""
-    return answer.get("result") not in ("same", "absent")
+    return answer.get("result") not in ("same", "absent", "not-comparable")
 
 
 def doubts(answer: "JsonObject") -> list[str]:
-    """What the two sides do not say: a moment that was not recorded is not an absent object."""
-    sentences = []
-    for side in ("from", "to"):
-        value = answer.get(side)
-        state = value.get("state") if isinstance(value, dict) else ""
-        if state in _STATES:
-            sentences.append(f"at the {'earlier' if side == 'from' else 'later'} moment the object {_STATES[state]}")
-    return sentences
+    """What the answer does not say: whether a value changed between two redaction keys."""
+    listed = answer.get("fields")
+    fields = [field for field in listed if isinstance(field, dict)] if isinstance(listed, list) else []
+    return [
+        f"{field.get('path')} was redacted under different keys: whether it changed cannot be said"
+        for field in fields
+        if field.get("comparable") is False
+    ]
 
 
 def _print(session: Session, found: Found, answer: "JsonObject") -> int:

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from schema.markers import key_of
+from schema.markers import comparable, key_of
 
 if TYPE_CHECKING:
     from schema.canonical import Json, JsonObject
+
+NOT_COMPARABLE = "*** (redacted under different keys: not comparable)"
 
 
 def redacted_places(value: "Json", place: str = "") -> list[str]:
@@ -31,7 +33,10 @@ def without_markers(value: "Json") -> "Json":
 
 
 def masked(before: "Json", after: "Json") -> "tuple[Json, Json]":
-    """Both sides with `***` for markers: `*** (before)` and `*** (after)` where they differ, as in kubectl diff."""
+    """Both sides with `***` for markers: `*** (before)` and `*** (after)` where they differ, as in kubectl diff.
+
+    Where only the keys of markers differ, both sides get the same text: that is no difference anyone knows of.
+    """
     if isinstance(before, dict) and isinstance(after, dict):
         return _masked_objects(before, after)
     if isinstance(before, list) and isinstance(after, list):
@@ -41,8 +46,11 @@ def masked(before: "Json", after: "Json") -> "tuple[Json, Json]":
             [a for a, _ in pairs] + [_alone(a, "before") for a in before[len(pairs) :]],
             [b for _, b in pairs] + [_alone(b, "after") for b in after[len(pairs) :]],
         )
-    if isinstance(before, str) and isinstance(after, str) and key_of(before) and key_of(after):
-        return _masked_markers(before, after)
+    if isinstance(before, str) and isinstance(after, str):
+        if not comparable(before, after):
+            return NOT_COMPARABLE, NOT_COMPARABLE
+        if key_of(before) and key_of(after):
+            return ("***", "***") if before == after else ("*** (before)", "*** (after)")
     return _alone(before, "before"), _alone(after, "after")
 
 
@@ -57,14 +65,6 @@ def _masked_objects(before: "JsonObject", after: "JsonObject") -> "tuple[Json, J
         else:
             right[key] = _alone(after[key], "after")
     return left, right
-
-
-def _masked_markers(before: str, after: str) -> tuple[str, str]:
-    if before == after:
-        return "***", "***"
-    if key_of(before) != key_of(after):
-        return "*** (another key, not comparable)", "*** (not comparable)"
-    return "*** (before)", "*** (after)"
 
 
 def _alone(value: "Json", side: str) -> "Json":

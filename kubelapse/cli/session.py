@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -157,10 +157,13 @@ class Session:
 
         for sentence in hidden_sentences(answer.get("hidden")):
             self.note(sentence)
-        doubts = coverage_sentences(answer.get("coverage"))
-        for sentence in doubts:
+        self.doubt(coverage_sentences(answer.get("coverage")))
+
+    def doubt(self, sentences: Sequence[str]) -> None:
+        """Say what is not known; sets exit code 3 when completeness was required."""
+        for sentence in sentences:
             self.note(f"{'error' if self.style.require_complete else 'warning'}: {sentence}")
-        if doubts and self.style.require_complete:
+        if sentences and self.style.require_complete:
             self.exit_code = INCOMPLETE
 
 

@@ -48,6 +48,9 @@ def test_redacted_values_are_never_applied_by_accident(run: Run) -> None:
         (("show", "deploy/nope"), "never seen"),
         (("show", "gadgets/nope"), "No recorded cluster serves a type 'gadgets'"),
         (("show", "deploy/web", "--at", "rv:1"), "resourceVersion"),
+        (("show", "deploy/web", "--uid", "nope"), "with uid nope"),
+        (("diff", "deploy/nope", "--from", "11:00"), "never seen"),
+        (("diff", "deploy/web", "--from", "11:00"), "recorded since"),
     ],
 )
 def test_why_there_is_nothing_to_show(run: Run, args: tuple[str, ...], sentence: str) -> None:
@@ -86,6 +89,12 @@ def test_diff_of_what_was_not_there_yet_is_all_new(run: Run) -> None:
     out = run("diff", "cm/settings", "-n", "test", "--from", "12:03", "--to", "12:30").stdout
     assert "+  mode: slow\n" in out
     assert not [line for line in out.splitlines() if line.startswith("-") and not line.startswith("---")]
+
+
+def test_diff_of_what_was_gone_at_both_moments_says_so(run: Run) -> None:
+    result = run("diff", "po/web-1", "--from", "12:03:21", "--to", "12:03:30")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "did not exist at either moment" in result.stderr
 
 
 def test_an_external_program_is_run_on_two_directories(run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from kubelapse.cli.markers import masked, redacted_places
 from kubelapse.cli.show import cleaned
 from schema.canonical import JsonObject
-from schema.markers import in_docker_config
+from schema.markers import comparable, in_docker_config
 
 
 def marker(digits: str, key: str = "k1") -> str:
@@ -44,8 +44,19 @@ def test_changed_and_unchanged_values_are_told_apart_without_showing_either() ->
 
 
 def test_values_under_different_keys_are_not_called_changed() -> None:
-    before, after = masked(marker("1", "k1"), marker("1", "k2"))
-    assert "not comparable" in f"{before} {after}"
+    before, after = masked(secret(a=marker("1", "k1")), secret(a=marker("2", "k2")))
+    assert before == after
+    assert "not comparable" in str(before)
+
+
+def test_a_manifest_within_an_annotation_is_not_called_changed_by_another_key_either() -> None:
+    def applied(key: str, *, name: str = "s") -> str:
+        config = encoded(in_docker_config(f"hmac:{key}:{'1':0>16}"))
+        return f'{{"data":{{"a":"{marker("1", key)}","b":"{config}"}},"metadata":{{"name":"{name}"}}}}'
+
+    assert not comparable(applied("k1"), applied("k2"))
+    assert comparable(applied("k1"), applied("k1", name="t"))
+    assert comparable(applied("k1"), applied("k2", name="t"))
 
 
 def test_added_and_removed_keys_stay_visible() -> None:
