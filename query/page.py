@@ -12,12 +12,19 @@ from html import escape
 from importlib.resources import files
 from urllib.parse import quote, urlencode
 
+import orjson
+
 from query.models import Change, Coverage, Hidden
 from query.times import rfc3339
+from schema.canonical import Json
+from schema.markers import key_of
 from schema.objects import kind_id
 
 SHOWN = 200
 _PATHS = 4
+_VALUE = 64
+_COUNTERS = ("metadata.generation",)
+"""Rises with every change of a spec and tells nothing beside it."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -56,11 +63,13 @@ def render(view: View) -> str:
 <p class="sec"><time>{_time(view.after)}</time> – <time>{_time(view.until)}</time> UTC</p>
 {_form(view)}
 <p class="cover {known}"><i aria-hidden="true"></i> <span>{_coverage(view.coverage)}</span></p>
+{_gaps(view.coverage)}
 {_hidden(view)}
 {_table(view)}
+{_older(view)}
 </main>
 <footer>The same as data: <a href="/api/v1/changes?{escape(_query(view, order="desc"))}">JSON</a> ·
-<a href="/openapi.json">OpenAPI</a> · <a href="/api/v1/coverage">coverage</a> ·
+<a href="/api/v1/coverage">coverage</a> · <a href="/openapi.json">OpenAPI</a> ·
 <a href="/readyz?verbose">health</a></footer>
 </body></html>
 """
@@ -100,17 +109,47 @@ def _coverage(coverage: Coverage) -> str:
     return f"Not complete: {escape(' '.join(coverage.why))}{late}"
 
 
+def _gaps(coverage: Coverage) -> str:
+    """What is missing and when, folded away."""
+    if not coverage.gaps:
+        return ""
+    rows = "".join(
+        f"<li>{escape(gap.resource)}{f' in {escape(gap.namespace)}' if gap.namespace else ''}: "
+        f"<time>{_time(gap.from_)}</time> – <time>{_time(gap.to)}</time> UTC ({escape(gap.reason)})</li>"
+        for gap in coverage.gaps[:SHOWN]
+    )
+    return f'<details class="sec"><summary>{_count(len(coverage.gaps), "gap")}</summary><ul>{rows}</ul></details>'
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _hidden(view: View) -> str:
     parts = []
     if view.hidden.noise:
-        parts.append(
-            f'{view.hidden.noise:,} hidden as noise (<a href="/?{escape(_query(view, noise="off"))}">show</a>)'
-        )
+        parts.append(f"{view.hidden.noise:,} hidden as noise ({_switch(view, 'noise', 'off', 'show')})")
+    elif _given(view, "noise") == "off":
+        parts.append(f"noise is shown ({_switch(view, 'noise', '', 'hide')})")
     if view.hidden.first_sight:
-        show = escape(_query(view, first_sight="on"))
-        parts.append(f'{view.hidden.first_sight:,} first sights hidden (<a href="/?{show}">show</a>)')
+        sights = _count(view.hidden.first_sight, "first sight")
+        parts.append(f"{sights} hidden ({_switch(view, 'first_sight', 'on', 'show')})")
+    elif _given(view, "first_sight") == "on":
+        parts.append(f"first sights are shown ({_switch(view, 'first_sight', '', 'hide')})")
     counted = f"{len(view.items):,}{' newest' if view.more else ''} shown"
     return f'<p class="sec">{" · ".join([counted, *parts])}</p>'
+
+
+def _switch(view: View, name: str, value: str, label: str) -> str:
+    return f'<a href="/?{escape(_query(view, **{name: value}))}">{label}</a>'
+
+
+def _older(view: View) -> str:
+    """The next page: what ended at the last row's moment or before it."""
+    if not view.more or not view.items:
+        return ""
+    query = _query(view, to=rfc3339(view.items[-1].ts))
+    return f'<p><a href="/?{escape(query)}">Older changes</a></p>'
 
 
 def _table(view: View) -> str:
@@ -133,17 +172,44 @@ def _row(item: Change) -> str:
     link = f'<a href="{escape(_link(item))}">{place}{escape(item.name)}</a>'
     return (
         f'<tr class="{escape(item.op)}"><td class="t">{when}</td><td class="m" title="{escape(word)}">{sign}</td>'
-        f'<td><span class="kind">{escape(item.kind)}</span> {link}</td>'
-        f"<td>{_paths(item, word)}</td><td>{_by(item)}</td></tr>"
+        f'<td class="o"><span class="kind">{escape(item.kind)}</span> {link}</td>'
+        f'<td>{_paths(item, word)}</td><td class="b">{_by(item)}</td></tr>'
     )
 
 
 def _paths(item: Change, word: str) -> str:
     if not item.paths:
         return f'<span class="mut">{escape(word)}</span>'
-    shown = "".join(f"<div class='path'>{escape(path)}</div>" for path in item.paths[:_PATHS])
-    rest = len(item.paths) - _PATHS
+    places = list(zip(item.paths, _values(item), strict=True))
+    told = [place for place in places if place[0] not in _COUNTERS] or places
+    shown = "".join(f'<div class="path">{escape(path)}{values}</div>' for path, values in told[:_PATHS])
+    rest = len(told) - _PATHS
     return shown + (f'<span class="mut">{rest} more</span>' if rest > 0 else "")
+
+
+def _values(item: Change) -> list[str]:
+    """For each path what stood there and what stands there now; a patch holds one edit per path, and tests."""
+    values, old = [], ""
+    for op in orjson.loads(bytes(item.patch)):
+        if op["op"] == "test":
+            old = f"<del>{_value(op['value'])}</del>"
+            continue
+        new = "<del>removed</del>" if op["op"] == "remove" else f"<ins>{_value(op['value'])}</ins>"
+        values.append(f' <span class="val">{old}{" → " if old else ""}{new}</span>')
+        old = ""
+    return values if len(values) == len(item.paths) else [""] * len(item.paths)
+
+
+def _value(value: Json) -> str:
+    """Short: a scalar's first characters, of everything else how much there is."""
+    if isinstance(value, dict):
+        return f"{{{_count(len(value), 'field')}}}"
+    if isinstance(value, list):
+        return f"[{_count(len(value), 'item')}]"
+    if isinstance(value, str) and key_of(value):
+        return "(redacted)"
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return escape(text if len(text) <= _VALUE else text[: _VALUE - 1] + "…")
 
 
 def _by(item: Change) -> str:
