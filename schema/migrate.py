@@ -132,10 +132,11 @@ def check(store: Store) -> None:
     """Raise StoreOutdated (or MigrationChanged, StoreTooNew) unless the schema is exactly what this software needs."""
     ledger = _ledger_or_none(store)
     if ledger is None:
-        raise StoreOutdated(f"Database {store.database} holds no Kubelapse schema: run `kubelapse migrate`.")
+        raise StoreOutdated(f"Database {store.database} holds no Kubelapse schema: `kubelapse up` makes it.")
     if waiting := _waiting(ledger):
         raise StoreOutdated(
-            f"Database {store.database} lacks {len(waiting)} migration(s), first {waiting[0]}: run `kubelapse migrate`."
+            f"Database {store.database} is of an earlier version ({len(waiting)} migrations behind, first {waiting[0]}): "
+            "start `kubelapse up` on it once."
         )
 
 

@@ -53,7 +53,7 @@ def test_a_later_version_brings_only_what_is_new(store: ChdbStore, monkeypatch: 
     ship(monkeypatch, FIRST)
     migrate(store)
     ship(monkeypatch, FIRST, SECOND)
-    with pytest.raises(StoreOutdated, match=r"0002 second.*kubelapse migrate"):
+    with pytest.raises(StoreOutdated, match=r"0002 second.*kubelapse up"):
         check(store)
     assert migrate(store) == [2]
 
