@@ -90,6 +90,12 @@ def instant(text: str, *, now: datetime, tz: tzinfo = UTC) -> datetime:
     return answer
 
 
+def fixed(text: str, *, now: datetime, tz: tzinfo = UTC) -> bool:
+    """Whether `text` means the same whenever it is asked: an instant or a resourceVersion, not a distance from now."""
+    long_ago = now - timedelta(days=1000, hours=7, minutes=11)
+    return bool(text.strip()) and resolve(text, now=now, tz=tz) == resolve(text, now=long_ago, tz=tz)
+
+
 def duration(text: str) -> timedelta:
     """`1h30m`, `2d`, `90s`, `500ms` as a length of time. Raises BadTime."""
     wanted = text.strip()
@@ -107,9 +113,9 @@ def zone(name: str) -> tzinfo:
 
     if name.upper() in ("UTC", "Z", ""):
         return UTC
-    if re.fullmatch(r"[+-]\d{2}:?\d{2}", name):
-        return datetime.strptime(name, "%z").tzinfo or UTC
     try:
+        if re.fullmatch(r"[+-]\d{2}:?\d{2}", name, re.ASCII):
+            return _offset(name, UTC)
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadTime(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query.errors import BadTime
-from query.times import RvRef, duration, instant, resolve, rfc3339, zone
+from query.times import RvRef, duration, fixed, instant, resolve, rfc3339, zone
 
 NOW = datetime(2026, 11, 22, 15, 30, 0, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,10 +115,24 @@ def test_a_resource_version_is_its_own_kind_of_moment() -> None:
         instant("rv:12345", now=NOW)
 
 
-def test_an_unknown_zone_is_refused() -> None:
-    with pytest.raises(BadTime, match="Mars"):
-        zone("Mars/Phobos")
+@pytest.mark.parametrize("name", ["Mars/Phobos", "../etc/passwd", "+25:00", "-99:99", "+2", "x" * 300])
+def test_an_unknown_zone_is_refused(name: str) -> None:
+    with pytest.raises(BadTime, match="time zone"):
+        zone(name)
+
+
+def test_a_zone_may_be_an_offset() -> None:
     assert datetime(2026, 1, 1, tzinfo=zone("+02:00")).utcoffset() == timedelta(hours=2)
+
+
+@pytest.mark.parametrize("text", ["2h", "now-6h", "now/d", "yesterday 14:00", "14:05", "last monday", ""])
+def test_what_depends_on_now_is_not_fixed(text: str) -> None:
+    assert not fixed(text, now=NOW)
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T03:12:40Z", "2026-11-22", "@1760000000.5", "rv:12"])
+def test_an_instant_is_fixed(text: str) -> None:
+    assert fixed(text, now=NOW)
 
 
 @given(moments)
