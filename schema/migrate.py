@@ -135,7 +135,7 @@ def check(store: Store) -> None:
         raise StoreOutdated(f"Database {store.database} holds no Kubelapse schema: `kubelapse up` makes it.")
     if waiting := _waiting(ledger):
         raise StoreOutdated(
-            f"Database {store.database} is of an earlier version ({len(waiting)} migrations behind, first {waiting[0]}): "
+            f"Database {store.database} is of an earlier version ({len(waiting)} migrations, from {waiting[0]}): "
             "start `kubelapse up` on it once."
         )
 
