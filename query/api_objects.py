@@ -1,6 +1,7 @@
 """Routes about one object: as it was, its history, and what differs between two moments."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import orjson
 from fastapi import APIRouter, Request
@@ -14,7 +15,7 @@ from query.problems import Refused
 from query.refs import ObjectRef, object_ref
 from query.scope import CLUSTER_SCOPE, ChangeFilter, Scope
 from query.timeline import Found
-from query.times import RvRef
+from query.times import RvRef, fixed, zone
 from query.web import (
     JSON,
     YAML,
@@ -52,7 +53,7 @@ async def show(
     at: Time = "",
     tz: Tz = "UTC",
     uid: str = "",
-    output: str = "",
+    output: Literal["", "yaml", "json"] = "",
 ) -> Response:
     """The object as it was. `output=yaml` (or Accept: application/yaml), `output=json`: the bare object."""
     now = here.clock()
@@ -74,12 +75,13 @@ async def show(
 
     state = await here.readers.run(question)
     here.metrics.rows.labels("/objects/one").inc()
+    cache = _cache(state) if fixed(at, now=now, tz=zone(tz)) else "no-cache"
     if output == "yaml" or (not output and wants(request, YAML)):
         text = await here.readers.run(lambda: yaml_text(orjson.loads(bytes(state.object))).encode())
         media_type = "text/plain" if wants(request, "text/html") else YAML  # a browser would only save it
-        return content(text, media_type, request, cache=_cache(state), etag=f"{state.event.hash}-yaml")
+        return content(text, media_type, request, cache=cache, etag=f"{state.event.hash}-yaml")
     if output == "json":
-        return content(bytes(state.object), JSON, request, cache=_cache(state), etag=state.event.hash)
+        return content(bytes(state.object), JSON, request, cache=cache, etag=state.event.hash)
     return write(state, request)
 
 
@@ -183,6 +185,6 @@ def _never(here: Context, ref: ObjectRef, end: Moment, uid: str) -> Problem:
 
 
 def _cache(state: ObjectAt) -> str:
-    """A past state in watched time will not change; what is not sure yet must be asked again."""
+    """A past state in watched time will not change; what is not sure yet must be asked again, and so must "2h"."""
     sure = state.coverage.complete and not state.coverage.late and state.coverage.watermark is not None
     return IMMUTABLE if sure and state.coverage.watermark and state.at <= state.coverage.watermark else "no-cache"

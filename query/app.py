@@ -106,13 +106,13 @@ async def style() -> Response:
     return Response(page.style(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
-@_beside.get("/livez")
+@_beside.api_route("/livez", methods=["GET", "HEAD"])
 async def livez() -> Response:
     """The process answers."""
     return PlainTextResponse("ok")
 
 
-@_beside.get("/readyz")
+@_beside.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(here: Here, request: Request, verbose: str | None = None) -> Response:
     """Whether answers can be trusted: the store is reachable, and whatever the composition checks."""
     checks = [await _store_check(here), *request.app.state.health()]
@@ -121,7 +121,7 @@ async def readyz(here: Here, request: Request, verbose: str | None = None) -> Re
     return PlainTextResponse(text, status_code=200 if ready else 503)
 
 
-@_beside.get("/version")
+@_beside.api_route("/version", methods=["GET", "HEAD"])
 async def version(here: Here) -> Response:
     """Of the software."""
     return Response(msgspec.json.encode({"version": here.settings.version}), media_type="application/json")
@@ -171,7 +171,8 @@ def _errors(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         detail = f"{request.method} {request.url.path[:200]} is not served here."
         return problem_response(
-            problems.problem(error.status_code, "http", str(error.detail), detail, hint="See /openapi.json.")
+            problems.problem(error.status_code, "http", str(error.detail), detail, hint="See /openapi.json."),
+            error.headers,  # which methods are allowed
         )
 
     @app.exception_handler(Exception)

@@ -3,11 +3,11 @@
 A plain ASGI middleware, so that streams pass through it untouched.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +17,8 @@ from query.models import Problem
 from query.settings import QuerySettings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process"})
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+?)\.?)(?::\d{0,5})?")
+"""RFC 9110 7.2, narrowed to what a browser sends: a name, an IPv4 address, or an IPv6 address in brackets."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -57,7 +59,9 @@ class Guard:
     def _welcome(self, scope: Scope) -> bool:
         if "*" in self._allowed:
             return True
-        return (HTTPConnection(scope).url.hostname or "").lower() in self._allowed
+        named = Headers(scope=scope).getlist("host")
+        found = _HOST.fullmatch(named[0]) if len(named) == 1 else None
+        return found is not None and (found[1] or found[2]).lower() in self._allowed
 
     def _measure(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -65,9 +69,9 @@ class Guard:
         self._metrics.seconds.labels(route).observe(seconds)
 
 
-def problem_response(found: Problem) -> Response:
-    """A problem as a response."""
-    headers = {"Cache-Control": "no-store"}
+def problem_response(found: Problem, more: Mapping[str, str] | None = None) -> Response:
+    """A problem as a response, with these headers beside its own."""
+    headers = {**(more or {}), "Cache-Control": "no-store"}
     if found.status in (429, 503):
         headers["Retry-After"] = problems.RETRY_AFTER
     body = msgspec.json.encode(found)

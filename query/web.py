@@ -100,6 +100,8 @@ class ScopeParams:
         try:
             return self.resolve(store)[0]
         except UnknownKind:
+            if any("." not in each for each in _split(self.kind)) and known_kinds(store, _split(self.cluster)):
+                raise
             known = replace(self, kind=[])
             kinds = tuple(split_kind_id(each) for each in _split(self.kind))
             return replace(known.resolve(store)[0], kinds=kinds)
@@ -231,9 +233,15 @@ def content(
     """Bytes with a strong ETag."""
     tag = f'"{etag or blake2b(data, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept"}
-    if request is not None and tag in request.headers.get("if-none-match", ""):
+    if request is not None and _has(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=media_type, headers=headers)
+
+
+def _has(asked: str, tag: str) -> bool:
+    """Whether `If-None-Match` lists this tag, weakly too, or is `*`: there is an answer (RFC 9110 13.1.2)."""
+    listed = [each.strip().removeprefix("W/") for each in asked.split(",")]
+    return tag in listed or "*" in listed
 
 
 def wants(request: Request, *media_types: str) -> bool:

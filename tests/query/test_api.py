@@ -150,8 +150,16 @@ async def test_the_bare_object_as_yaml_is_cacheable_when_it_cannot_change(
     assert answer.headers["content-type"].startswith("application/yaml")
     assert yaml.safe_load(answer.text)["spec"] == {"replicas": 3}
     assert "immutable" in answer.headers["cache-control"]
-    again = await api.get(url, headers={"if-none-match": answer.headers["etag"]})
-    assert again.status_code == 304
+    for known in (answer.headers["etag"], f'"other", W/{answer.headers["etag"]}', "*"):
+        assert (await api.get(url, headers={"if-none-match": known})).status_code == 304
+    assert (await api.get(url, headers={"if-none-match": '"other"'})).status_code == 200
+
+
+async def test_what_depends_on_now_is_never_cached_as_immutable(api: httpx.AsyncClient, shop: History) -> None:
+    for text in ("16m15s", "now-975s", "2026-03-01T12:00:25Z"):
+        answer = await api.get(path(shop), params={"at": text, "output": "json"})
+        assert answer.json()["spec"] == {"replicas": 3}
+        assert ("immutable" in answer.headers["cache-control"]) == text.startswith("2026")
 
 
 async def test_what_is_not_there_says_why(api: httpx.AsyncClient, shop: History) -> None:
@@ -180,6 +188,8 @@ async def test_what_is_not_there_says_why(api: httpx.AsyncClient, shop: History)
         ("/feed?after=abc", 400, "bad-cursor"),
         ("/events/abc", 404, "never-seen"),
         ("/nonsense", 404, "http"),
+        ("/coverage?kind=foo", 404, "unknown-kind"),
+        ("/objects/lab/deploy/shop/web?output=xml", 422, "bad-parameter"),
     ],
 )
 async def test_a_bad_question_gets_a_problem_with_advice(
@@ -190,6 +200,12 @@ async def test_a_bad_question_gets_a_problem_with_advice(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == f"urn:kubelapse:problem:{name}"
     assert answer.json()["hint"]
+
+
+async def test_a_method_that_is_not_allowed_is_told_which_are(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/api/v1/changes")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert (await api.head("/livez")).status_code == (await api.head("/readyz")).status_code == 200
 
 
 async def test_an_unknown_type_says_what_was_probably_meant(api: httpx.AsyncClient, shop: History) -> None:
@@ -247,10 +263,16 @@ async def test_clusters_kinds_and_namespaces(api: httpx.AsyncClient, shop: Histo
     assert (namespace["namespace"], namespace["objects"], namespace["deleted"]) == ("shop", 1, 1)
 
 
-async def test_a_foreign_host_name_is_refused(api: httpx.AsyncClient) -> None:
-    answer = await api.get("/api/v1/clusters", headers={"host": "evil.example"})
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1@evil", "evil:80#127.0.0.1", "\u00e9vil", "", "[::2]"])
+async def test_a_foreign_or_malformed_host_name_is_refused(api: httpx.AsyncClient, host: str) -> None:
+    answer = await api.get("/api/v1/clusters", headers={b"host": host.encode("latin-1")})
     assert answer.status_code == 421
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST:7117", "localhost.", "127.0.0.1", "[::1]:7117"])
+async def test_its_own_names_are_welcome(api: httpx.AsyncClient, host: str) -> None:
+    assert (await api.get("/livez", headers={"host": host})).status_code == 200
 
 
 async def test_the_page_escapes_everything(api: httpx.AsyncClient, store: ChdbStore, history: History) -> None:
