@@ -2,8 +2,9 @@
 
 Per object and epoch, in seq order: seq has no hole, prev_rv names the version before, resourceVersions rise; each
 patch, applied forwards to the state before, gives the state whose hash the row promises, and applied backwards gives
-the state before; a state that stands on the row is the same state. Nothing of our own differ or patch code is used
-here; canonical form and hash are, because they define what is promised.
+the state before; a state that stands on the row is the same state. The copies that answers read beside the history
+have to agree with it (`kubelapse.copies`). Nothing of our own differ or patch code is used here; canonical form and
+hash are, because they define what is promised.
 """
 
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import jsonpatch
 import orjson
 
+from kubelapse import copies
 from query.refs import known_kinds, resolve_kinds
 from query.scope import Scope, where
 from schema.canonical import Json, canonical, digest
@@ -92,22 +94,26 @@ class Report:
     seconds: float = 0.0
 
     def fail(self, row: Row, problem: str) -> None:
-        """Count a failure; keep the first ones. The problem is a sentence without values."""
+        """Count a failure of an event. The problem is a sentence without values."""
+        place: dict[str, Json] = {
+            "cluster": row.cluster,
+            "kind": kind_id(row.resource, row.group),
+            "namespace": row.namespace,
+        }
+        version: dict[str, Json] = {
+            "name": row.name,
+            "uid": row.uid,
+            "epoch": row.epoch,
+            "seq": row.seq,
+            "rv": row.rv,
+        }
+        self.add({**place, **version, "problem": problem})
+
+    def add(self, failure: dict[str, Json]) -> None:
+        """Count a failure; keep the first ones."""
         self.wrong += 1
         if len(self.failures) < SHOWN:
-            place: dict[str, Json] = {
-                "cluster": row.cluster,
-                "kind": kind_id(row.resource, row.group),
-                "namespace": row.namespace,
-            }
-            version: dict[str, Json] = {
-                "name": row.name,
-                "uid": row.uid,
-                "epoch": row.epoch,
-                "seq": row.seq,
-                "rv": row.rv,
-            }
-            self.failures.append({**place, **version, "problem": problem})
+            self.failures.append(failure)
 
     def answer(self) -> dict[str, Json]:
         """As JSON."""
@@ -152,11 +158,22 @@ def verify(store: "Store", wanted: Wanted) -> Report:
                 lives = {life}  # rows of one life stand together
                 report.objects += 1
         chain.take(row)
+    for failure in copies.differences(store, *_scope(store, wanted)):
+        report.add(failure)
     report.seconds = round(time.monotonic() - begun, 3)
     return report
 
 
 def _rows(store: "Store", wanted: Wanted) -> Iterator[Row]:
+    conditions, params = _scope(store, wanted)
+    for batch in store.stream(_SELECT.replace("{where}", where(conditions)), params):
+        columns = [[_plain(value) for value in batch.column(name).to_pylist()] for name in _COLUMNS]
+        for values in zip(*columns, strict=True):
+            yield Row(**dict(zip(_COLUMNS, values, strict=True)))
+
+
+def _scope(store: "Store", wanted: Wanted) -> tuple[list[str], dict[str, object]]:
+    """Conditions and parameters; the columns they need are those of `events`, `changes` and `objects` alike."""
     params: dict[str, object] = {}
     kinds = resolve_kinds(wanted.kind, known_kinds(store)) if wanted.kind else ()
     scope = Scope(
@@ -169,10 +186,7 @@ def _rows(store: "Store", wanted: Wanted) -> Iterator[Row]:
     if wanted.sample < 1:
         params["sample"] = max(1, round(wanted.sample * 10_000))
         conditions.append("cityHash64(uid) % 10000 < {sample:UInt32}")
-    for batch in store.stream(_SELECT.replace("{where}", where(conditions)), params):
-        columns = [[_plain(value) for value in batch.column(name).to_pylist()] for name in _COLUMNS]
-        for values in zip(*columns, strict=True):
-            yield Row(**dict(zip(_COLUMNS, values, strict=True)))
+    return conditions, params
 
 
 def _plain(value: object) -> object:
@@ -216,7 +230,9 @@ class Chain:
     def _after(self, row: Row) -> tuple[Json, bool]:
         """The state after this event, proved from the one before where there is a patch, and whether it is known."""
         stored = _parsed(row.object, self._report, row) if row.object else None
-        operations = orjson.loads(row.patch or "[]")
+        operations = self._operations(row)
+        if operations is None:
+            return stored, stored is not None
         if row.op != "update" or (not operations and stored is not None):
             if stored is None and row.object == "":
                 self._report.fail(row, f"an event of op {row.op} without a patch carries no state")
@@ -227,6 +243,16 @@ class Chain:
             self._report.fail(row, "there is no state to apply the patch to")
             return stored, stored is not None
         return self._applied(row, operations, stored)
+
+    def _operations(self, row: Row) -> list[Operation] | None:
+        try:
+            operations = orjson.loads(row.patch or "[]")
+        except orjson.JSONDecodeError:
+            operations = None
+        if isinstance(operations, list) and all(isinstance(each, dict) for each in operations):
+            return operations
+        self._report.fail(row, "the patch is no list of operations")
+        return None
 
     def _applied(self, row: Row, operations: list[Operation], stored: Json) -> tuple[Json, bool]:
         after = self._apply(row, self._state, operations, "forwards")
@@ -245,7 +271,7 @@ class Chain:
     def _back(self, row: Row, after: Json, operations: Sequence[Operation]) -> Json:
         try:
             back = inverted(operations)
-        except ValueError as error:
+        except (KeyError, TypeError, ValueError) as error:
             self._report.fail(row, f"the patch cannot be inverted: {error}")
             return None
         return self._apply(row, after, back, "backwards")

@@ -35,7 +35,8 @@ async def verify(session: Session, namespace: str | None, kind: str | None, name
     else:
         session.out((yaml_text if session.style.output == "yaml" else json_text)(answer).rstrip("\n") + "\n")
     if not answer.get("ok"):
-        session.note(f"error: history is damaged: {answer.get('wrong')} failures")
+        wrong = answer.get("wrong")
+        session.note(f"error: history is damaged: {wrong} {'failure' if wrong == 1 else 'failures'}")
         session.exit_code = 1
 
 

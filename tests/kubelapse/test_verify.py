@@ -54,6 +54,10 @@ def no_test(event: Event) -> None:
     event.patch = Raw(b'[{"op":"replace","path":"/spec/replicas","value":2}]')
 
 
+def no_patch(event: Event) -> None:
+    event.patch = Raw(b'{"op":"replace"}')
+
+
 def hole(event: Event) -> None:
     event.seq += 5
 
@@ -69,6 +73,7 @@ def other_chain(event: Event) -> None:
         (other_patch, "the patch leads to another state"),
         (failing_test, "the patch cannot be applied forwards"),
         (no_test, "the patch cannot be inverted"),
+        (no_patch, "the patch is no list of operations"),
         (hole, "seq 3 follows seq 1"),
         (other_chain, "prev_rv is 7"),
     ],
@@ -77,6 +82,27 @@ def test_damage_is_found_and_named(store: ChdbStore, damage: Callable[[Event], N
     history = told()
     damage(history.events[1])
     history.store(store)
+    report = verify(store, Wanted(cluster=history.cluster))
+    assert any(sentence in str(failure["problem"]) for failure in report.failures), report.failures
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ("ALTER TABLE events DELETE WHERE {mine} AND op = 'delete'", "the newest version is known and not in the"),
+        ("ALTER TABLE events DELETE WHERE {mine} AND name = 'one'", "the newest version is known and not in the"),
+        ("ALTER TABLE events DELETE WHERE {mine} AND seq = 1", "the chain begins with seq 2"),
+        ("ALTER TABLE events DELETE WHERE {mine} AND seq = 3", "seq 4 follows seq 2"),
+        ("ALTER TABLE changes DELETE WHERE {mine} AND seq = 3", "the list of changes has other rows than the history"),
+        ("ALTER TABLE events UPDATE patch = '{' WHERE {mine} AND seq = 3", "the patch is no list of operations"),
+        ("ALTER TABLE events UPDATE object = replaceOne(object, 'x', 'y') WHERE {mine} AND seq = 2", "another state"),
+    ],
+)
+def test_a_row_that_is_lost_or_touched_later_is_found(store: ChdbStore, lost: str, sentence: str) -> None:
+    history = told()
+    history.store(store)
+    mine = f"cluster = '{history.cluster}'"
+    store.command(f"{lost.replace('{mine}', mine)} SETTINGS mutations_sync = 2")
     report = verify(store, Wanted(cluster=history.cluster))
     assert any(sentence in str(failure["problem"]) for failure in report.failures), report.failures
 
