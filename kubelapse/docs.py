@@ -1,6 +1,7 @@
 """The generated pages of docs/: `python -m kubelapse.docs` writes them anew, a test compares.
 
-What they say is said once, in code: the settings in `kubelapse.settings`, the metrics in each stage's `metrics`.
+What they say is said once, in code: settings in `kubelapse.settings`, metrics in each stage's `metrics`, commands in
+`kubelapse.cli`.
 """
 
 import sys

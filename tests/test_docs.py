@@ -85,6 +85,17 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert ((ROOT / path).parent / target).exists(), f"{path}: {target}"
 
 
+def test_architecture_names_every_module() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    modules = [
+        path
+        for path, _ in tracked("*.py")
+        if re.fullmatch(r"(schema|collector|ingest|query|kubelapse)/[a-z]\w*\.py", path)
+    ]
+    assert modules
+    assert not [path for path in modules if f"`{Path(path).stem}`" not in text]
+
+
 def test_architecture_explains_every_field_of_the_event() -> None:
     explained = set(
         re.findall(r"`(\w+)`", (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("## The event")[1])
