@@ -108,6 +108,24 @@ class Cluster(Protocol):
         """One page of a consistent list (items carry apiVersion and kind only where the server sends them)."""
         ...
 
+    async def exact(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        rv: str,
+        name: str = "",
+        more: str = "",
+        limit: int = 500,
+        metadata: bool = False,
+    ) -> Page:
+        """One page of the list as it was at version `rv` (resourceVersionMatch=Exact), of one object with `name`.
+
+        `metadata`: only that of each item is needed. Raises Expired once etcd has compacted this version, BadAnswer
+        where the server does not keep to it.
+        """
+        ...
+
     def watch(
         self, kind: Kind, namespace: str, *, rv: str, initial: bool
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

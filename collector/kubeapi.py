@@ -21,7 +21,7 @@ import aiohttp
 import msgspec
 from msgspec import Raw
 
-from collector.clock import Clock
+from collector.clock import Clock, numeric
 from collector.cluster import BadAnswer, ClusterError, Discovery, Page, Silent, Unauthorized, Unreachable, bookmarked
 from collector.discovery import Discoverer, Fetched
 from collector.errors import SERVER_TEXT, CredentialsError, read_status, refusal
@@ -39,6 +39,9 @@ WATCH_SECONDS: Final = (300, 600)
 UNMARKED_SECONDS: Final = (45, 60)
 """The same where no bookmarks come: the end must be told from a dead connection."""
 
+
+METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""Metadata alone, or whole objects where the server cannot cut them down."""
 
 READING: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
 WATCHING: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
@@ -134,14 +137,39 @@ class KubeApi:
         params = {"limit": str(limit)} if limit else {}
         params |= {"continue": more} if more else {}
         params |= {"resourceVersion": rv} if rv else {}
-        async with self._get(kind.path(namespace), params, {}, what=f"list {kind.id}") as answer:
-            body = await _body(answer, f"list {kind.id}")
+        return await self._list(kind.path(namespace), params, {}, what=f"list {kind.id}")
+
+    async def exact(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        rv: str,
+        name: str = "",
+        more: str = "",
+        limit: int = 500,
+        metadata: bool = False,
+    ) -> Page:
+        """One page of a list as it was at version `rv`."""
+        what = f"list {kind.id} at version {rv}"
+        params = {"limit": str(limit)} if limit else {}
+        params |= {"fieldSelector": f"metadata.name={name}"} if name else {}
+        # A continue token carries its version; the server refuses to be told another.
+        params |= {"continue": more} if more else {"resourceVersion": rv, "resourceVersionMatch": "Exact"}
+        page = await self._list(kind.path(namespace), params, {"Accept": METADATA} if metadata else {}, what=what)
+        if not 0 <= numeric(page.rv) <= numeric(rv):
+            raise BadAnswer(f"{what}: the server answered with version {page.rv}, it keeps no exact lists")
+        return page
+
+    async def _list(self, path: str, params: Mapping[str, str], headers: Mapping[str, str], *, what: str) -> Page:
+        async with self._get(path, params, headers, what=what) as answer:
+            body = await _body(answer, what)
         try:
             found = _list.decode(body)
         except msgspec.MsgspecError as error:
-            raise BadAnswer(f"list {kind.id}: the answer is not a list ({len(body)} bytes): {error}") from error
+            raise BadAnswer(f"{what}: the answer is not a list ({len(body)} bytes): {error}") from error
         if not found.metadata.resource_version:
-            raise BadAnswer(f"list {kind.id}: the list carries no resourceVersion, it cannot be watched")
+            raise BadAnswer(f"{what}: the list carries no resourceVersion, it cannot be watched")
         items = [bytes(item) for item in found.items or ()]
         return Page(items=items, rv=found.metadata.resource_version, more=found.metadata.continue_)
 

@@ -141,6 +141,28 @@ async def bench() -> AsyncIterator[Bench]:
 # ---- lists -----------------------------------------------------------------------------------------------------------
 
 
+async def test_an_exact_list_is_asked_for_by_its_version_and_then_by_its_token(bench: Bench) -> None:
+    bench.answer('{"metadata":{"resourceVersion":"5"},"items":[{"metadata":{"name":"a"}}]}')
+    page = await bench.api.exact(PODS, "shop", rv="5", name="a", limit=1, metadata=True)
+    assert [*page.items] == [b'{"metadata":{"name":"a"}}']
+    await bench.api.exact(PODS, "shop", rv="5", more="token", limit=0)
+    first, second = bench.requests
+    assert first.headers["Accept"].startswith("application/json;as=PartialObjectMetadataList")
+    assert dict(first.query) == {
+        "fieldSelector": "metadata.name=a",
+        "limit": "1",
+        "resourceVersion": "5",
+        "resourceVersionMatch": "Exact",
+    }
+    assert dict(second.query) == {"continue": "token"}
+
+
+async def test_a_server_that_answers_an_exact_list_with_a_newer_one_is_not_believed(bench: Bench) -> None:
+    bench.answer('{"metadata":{"resourceVersion":"9"},"items":[]}')
+    with pytest.raises(BadAnswer, match="version 9"):
+        await bench.api.exact(PODS, "", rv="5")
+
+
 async def test_a_page_is_cut_into_its_items_byte_by_byte(bench: Bench) -> None:
     first, second = '{"a" : 1.0, "b":"\\u00e9"}', '{"metadata":{"name":"x"}}'
     bench.answer(f'{{"metadata":{{"resourceVersion":"9","continue":"c"}},"items":[{first}, {second}]}}')

@@ -14,9 +14,9 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from collector.cluster import ClusterError, Discovery, Page
+from collector.cluster import ClusterError, Discovery, Expired, Page
 from schema.objects import Kind, Scope
 
 Object = Mapping[str, object]
@@ -65,6 +65,12 @@ class FakeStream:
             yield step
 
 
+class Past(Protocol):
+    """What a cluster still knows of earlier versions (`tests.fakes.past`)."""
+
+    def page(self, namespace: str, *, rv: str, name: str, more: str, limit: int) -> Page: ...
+
+
 class FakeCluster:
     """Implements `collector.cluster.Cluster`. `asked` is the record of all lists and watches."""
 
@@ -76,6 +82,7 @@ class FakeCluster:
         self.discoveries = 0
         self.asked: list[Asked] = []
         self.newest = "1"
+        self.past: Past | None = None
         self._streams: dict[str, deque[FakeStream | ClusterError]] = defaultdict(deque)
         self._pages: dict[str, deque[Page | ClusterError]] = defaultdict(deque)
 
@@ -123,6 +130,22 @@ class FakeCluster:
         if isinstance(prepared, ClusterError):
             raise prepared
         return prepared
+
+    async def exact(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        rv: str,
+        name: str = "",
+        more: str = "",
+        limit: int = 500,
+        metadata: bool = False,  # noqa: ARG002 - more than was asked for harms nobody
+    ) -> Page:
+        self.asked.append(Asked("exact", str(Scope(kind.id, namespace)), rv=rv, more=more, limit=limit))
+        if self.past is None:
+            raise Expired("everything before has been compacted")
+        return self.past.page(namespace, rv=rv, name=name, more=more, limit=limit)
 
     @asynccontextmanager
     async def watch(self, kind: Kind, namespace: str, *, rv: str, initial: bool) -> AsyncIterator[AsyncIterator[bytes]]:
