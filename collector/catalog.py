@@ -8,7 +8,7 @@ from collector.cluster import Discovery
 from collector.discovery import merge
 from collector.selection import choose
 from collector.settings import CollectorSettings
-from schema.events import KindInfo
+from schema.events import FORBIDDEN_IN, KindInfo
 from schema.objects import Kind, Scope
 
 
@@ -65,4 +65,4 @@ class Catalog:
         if len(refused) == len(scopes):
             return msgspec.structs.replace(info, watching="forbidden", reason=self._forbidden[refused[0]])
         names = ", ".join(scope.namespace for scope in refused)
-        return msgspec.structs.replace(info, reason=f"forbidden in {names}")
+        return msgspec.structs.replace(info, reason=f"{FORBIDDEN_IN}{names}")

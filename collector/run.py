@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 TRIGGERS: Final = frozenset({"customresourcedefinitions.apiextensions.k8s.io", "apiservices.apiregistration.k8s.io"})
 FIRST_QUESTION_TRIES: Final = 3
+NO_RIGHT: Final = "the credentials give no right to list and watch it"
+"""On record; what the server said of it stands in the log."""
 WATERMARK_PAUSE: Final = 0.2
 """Between a watch that has just become current and the watermark that says so: others follow in the same moment."""
 
@@ -250,7 +252,7 @@ class Collector:
                 self._poked.set()
             else:
                 log.warning("%s is not recorded: %s", reflector.scope, reflector.trouble)
-                self._catalog.forbid(reflector.scope, reflector.trouble)
+                self._catalog.forbid(reflector.scope, NO_RIGHT)
                 self._due.set()
 
     # ---- records -------------------------------------------------------------------------------------------------

@@ -6,8 +6,11 @@ and late spans. An answer about many kinds is as good as the worst of them: `wat
 not missing before; between being served and being watched it was.
 
 What the operator switched off (`off`, `excluded`), what cannot be watched, and namespaces left out on purpose are named
-in `unwatched` and do not make a broad answer incomplete; asked for by name they do. `forbidden` always does: nobody
-chose it.
+in `unwatched` and do not make a broad answer incomplete; asked for by name they do. `forbidden` always does, also in
+one of the captured namespaces only: nobody chose it.
+
+A late span misses nothing, but its times are estimates: a window that begins or ends within one, and a moment within
+one, may take a change to be on the wrong side. A window around it holds them all.
 
 A window that ends "now" ends a moment after the newest watermark. Asked so (`open_end`), it is complete as far as the
 watermark reaches, as long as that is live; an instant named by the asker must lie at or before the watermark.
@@ -22,7 +25,7 @@ from query.models import Coverage, CoverageReport, Interval, Span, Unwatched
 from query.refs import KnownKind, known_kinds
 from query.scope import CLUSTER_SCOPE, Scope, one_of, where
 from query.times import rfc3339
-from schema.objects import kind_id
+from schema.objects import kind_id, split_kind_id
 from schema.store import Store
 
 LIVE_LAG = timedelta(seconds=15)
@@ -181,14 +184,15 @@ def _assess(
     window: Window,
 ) -> Coverage:
     places, living = _standing(ledger, asked)
-    verdict = _Verdict(unwatched=_unwatched(asked, places))
+    verdict = _Verdict(unwatched=_unwatched(asked, places, scope))
     gaps = [each for each in ledger.gaps if _touches(each, window)]
     since, watermark, confirmed = _marks(places, living, ledger, served)
     _why(verdict, asked, places, scope)
     for place in places:
         _holes(verdict, place, ledger, max(window.after, served.get(place[:2], window.after)), window)
     known = [each for each in verdict.holes if not _explained(each, gaps)]
-    _ends(verdict, since, watermark, window, list(dict.fromkeys(each.resource for each in (*gaps, *known))))
+    _broken(verdict, [*gaps, *known], ledger.late, window)
+    _ends(verdict, since, watermark, window)
     return Coverage(
         complete=not verdict.why,
         watched_since=since,
@@ -235,41 +239,69 @@ def _marks(
     return since, watermark, confirmed
 
 
-def _unwatched(asked: Sequence[KnownKind], places: Sequence[Place]) -> list[Unwatched]:
+def _unwatched(asked: Sequence[KnownKind], places: Sequence[Place], scope: Scope) -> list[Unwatched]:
     found = [
         Unwatched(cluster=each.cluster, resource=each.id, watching=each.watching, reason=each.reason)
         for each in asked
         if each.watching not in ("yes", "gone")
     ]
-    partly: dict[tuple[str, str], list[str]] = {}
-    for cluster, kind, namespace in places:
-        if namespace:
-            partly.setdefault((cluster, kind), []).append(namespace)
+    for each in asked:
+        refused = [name for name in each.forbidden_in if not scope.namespaces or name in scope.namespaces]
+        if refused:
+            reason = f"in {', '.join(refused)}"
+            found.append(Unwatched(cluster=each.cluster, resource=each.id, watching="forbidden", reason=reason))
     found += [
         Unwatched(cluster=cluster, resource=kind, watching="namespaces", reason=f"only in {', '.join(namespaces)}")
-        for (cluster, kind), namespaces in partly.items()
+        for (cluster, kind), namespaces in _partly(places).items()
+        if not scope.namespaces or not set(scope.namespaces) <= set(namespaces)
     ]
     return found
 
 
+def _partly(places: Sequence[Place]) -> dict[tuple[str, str], list[str]]:
+    """The namespaces in which kinds are watched that are not watched everywhere."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for cluster, kind, namespace in places:
+        if namespace:
+            found.setdefault((cluster, kind), []).append(namespace)
+    return found
+
+
 def _why(verdict: _Verdict, asked: Sequence[KnownKind], places: Sequence[Place], scope: Scope) -> None:
-    """Kinds and namespaces that were asked for and are not watched."""
-    for each in verdict.unwatched:
-        named = bool(scope.kinds) and each.watching != "namespaces"
-        if each.watching == "forbidden" or named:
-            verdict.why.append(
-                f"{each.resource} is not watched ({each.watching}{': ' if each.reason else ''}{each.reason})."
-            )
+    """Clusters, kinds and namespaces that were asked for and are not watched."""
+    spoiling = [
+        each
+        for each in verdict.unwatched
+        if each.watching == "forbidden" or (scope.kinds and each.watching != "namespaces")
+    ]
+    for watching in dict.fromkeys(each.watching for each in spoiling):
+        verdict.why.append(_not_watched(watching, [each for each in spoiling if each.watching == watching]))
     if not places and not verdict.why:
         verdict.why.append("Nothing that was asked for has ever been watched.")
+    if not places:
+        return
     seen = {place[:2] for place in places}
     waiting = [each.id for each in asked if each.watching == "yes" and (each.cluster, each.id) not in seen]
-    if waiting and places:
-        verdict.why.append(f"Not watched yet: {_some(waiting)}.")
-    watched = {place[2] for place in places}
-    missing = [each for each in scope.namespaces if each not in watched and each != CLUSTER_SCOPE]
-    if places and missing and "" not in watched:
-        verdict.why.append(f"Not watched: namespace {_some(missing)}.")
+    missing = {name for found in _partly(places).values() for name in scope.namespaces if name not in found}
+    known = {place[0] for place in places} | {each.cluster for each in asked}
+    kinds = {(each.resource, each.group) for each in asked} | {split_kind_id(place[1]) for place in places}
+    unknown = {
+        "yet": waiting,
+        "in namespace": sorted(missing - {CLUSTER_SCOPE}),
+        "in cluster": [name for name in scope.clusters if name not in known],
+        "at all": [kind_id(*kind) for kind in scope.kinds if kind not in kinds],
+    }
+    for what, names in unknown.items():
+        if names:
+            verdict.why.append(f"Not watched {what}: {_some(names)}.")
+
+
+def _not_watched(watching: str, kinds: Sequence[Unwatched]) -> str:
+    """One sentence, however many kinds it is about."""
+    if len(kinds) == 1:
+        reason = kinds[0].reason
+        return f"{kinds[0].resource} is not watched ({watching}{': ' if reason else ''}{reason})."
+    return f"{len(kinds)} kinds are not watched ({watching}): {_some([each.resource for each in kinds])}."
 
 
 def _holes(verdict: _Verdict, place: Place, ledger: _Ledger, after: datetime, window: Window) -> None:
@@ -297,12 +329,21 @@ def _explained(hole: Span, gaps: Sequence[Span]) -> bool:
     )
 
 
-def _ends(
-    verdict: _Verdict, since: datetime | None, watermark: datetime | None, window: Window, broken: Sequence[str]
-) -> None:
-    """Whether the window lies inside of watched time, in sentences. `broken`: the kinds that have gaps in it."""
-    if broken:
-        verdict.why.append(f"There are gaps in this time ({_some(broken)}): versions between may be missing.")
+def _broken(verdict: _Verdict, gaps: Sequence[Span], late: Sequence[Span], window: Window) -> None:
+    """What is missing within the window, and what may be on the wrong side of its edges."""
+    if gaps:
+        kinds = _kinds_of(gaps)
+        verdict.why.append(f"There are gaps in this time ({kinds}): versions between may be missing.")
+    for edge in dict.fromkeys((window.after, window.until)):
+        if blurred := [each for each in late if each.from_ < edge < each.to]:
+            verdict.why.append(
+                f"Times around {rfc3339(_second(edge))} are estimates ({_kinds_of(blurred)}): "
+                "a change may have been on the other side of it."
+            )
+
+
+def _ends(verdict: _Verdict, since: datetime | None, watermark: datetime | None, window: Window) -> None:
+    """Whether the window lies inside of watched time, in sentences."""
     if since is not None and window.after < since:
         # Whole seconds, rounded so that no more is claimed than is known.
         verdict.why.append(f"Not everything was watched before {rfc3339(_second(since + _ALMOST))}.")
@@ -328,6 +369,10 @@ def _span(place: Place, from_t: datetime, to_t: datetime, identity: str, reason:
     return Span(
         id=identity, from_=from_t, to=to_t, cluster=place[0], resource=place[1], namespace=place[2], reason=reason
     )
+
+
+def _kinds_of(spans: Sequence[Span]) -> str:
+    return _some(list(dict.fromkeys(each.resource for each in spans)))
 
 
 def _some(names: Sequence[str]) -> str:

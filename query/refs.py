@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from query.errors import BadReference, UnknownKind
 from query.scope import CLUSTER_SCOPE, one_of, where
+from schema.events import FORBIDDEN_IN
 from schema.objects import CLUSTER_NAME, kind_id
 from schema.store import Store
 
@@ -37,6 +38,12 @@ class KnownKind:
     def id(self) -> str:
         """`resource.group`."""
         return kind_id(self.resource, self.group)
+
+    @property
+    def forbidden_in(self) -> tuple[str, ...]:
+        """Captured namespaces in which a kind that is watched elsewhere may not be read."""
+        told = self.watching == "yes" and self.reason.startswith(FORBIDDEN_IN)
+        return tuple(self.reason.removeprefix(FORBIDDEN_IN).split(", ")) if told else ()
 
     @property
     def spellings(self) -> frozenset[str]:

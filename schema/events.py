@@ -199,6 +199,10 @@ class Stop(msgspec.Struct, kw_only=True, tag_field="type", tag="stop"):
     reason: str
 
 
+FORBIDDEN_IN: Final = "forbidden in "
+"""How the reason of a kind begins that is watched, but not in these captured namespaces (`forbidden in a, b`)."""
+
+
 class KindInfo(msgspec.Struct, kw_only=True, frozen=True):
     """One kind as discovery serves it, and whether it is watched: `off` = not by default, `forbidden` = no right to."""
 

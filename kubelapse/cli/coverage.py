@@ -53,9 +53,8 @@ async def coverage(
     }
     async with session.client() as client:
         answer = await client.get("/coverage", query)
-        kinds = await client.get("/kinds", {"cluster": session.cluster, "kind": kind})
     session.window(answer.get("from"), answer.get("to"))
-    entries = [each for each in listed(answer, _dicts(kinds.get("items"))) if not gaps or each["state"] in MISSED]
+    entries = [each for each in listed(answer) if not gaps or each["state"] in MISSED]
     _print(session, {key: value for key, value in answer.items() if not gaps or key != "watched"}, entries)
     if not entries:
         session.note("no gap is known in this time")
@@ -66,30 +65,22 @@ def _dicts(value: "Json") -> "list[JsonObject]":
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def listed(answer: "JsonObject", kinds: "list[JsonObject]") -> "list[JsonObject]":
+def listed(answer: "JsonObject") -> "list[JsonObject]":
     """Watched intervals, gaps and late spans of each kind in order of time, then what is not watched, with `state`."""
     spans = [
         {"state": state, **item}
         for state, key in (("watched", "watched"), ("gap", "gaps"), ("late", "late"))
         for item in _dicts(answer.get(key))
     ]
-    seen = {(each.get("cluster"), kind_of(each)) for each in spans}
-    off = [{"state": str(each.get("watching")), **each} for each in kinds if _told(each, seen)]
+    coverage = answer.get("coverage")
+    unwatched = _dicts(coverage.get("unwatched")) if isinstance(coverage, dict) else []
+    # In which namespaces a kind is watched can be seen from what is watched.
+    off = [{"state": str(each.get("watching")), **each} for each in unwatched if each.get("watching") != "namespaces"]
     return sorted(spans, key=_order) + sorted(off, key=_order)
 
 
-def _told(kind: "JsonObject", seen: "set[tuple[Json, str]]") -> bool:
-    """A kind that no span speaks of and that nobody watches."""
-    return (kind.get("cluster"), kind_of(kind)) not in seen and kind.get("watching") not in ("yes", "", None)
-
-
 def _order(item: "JsonObject") -> tuple[str, ...]:
-    return (str(item.get("cluster", "")), kind_of(item), str(item.get("namespace", "")), str(item.get("from", "")))
-
-
-def kind_of(item: "JsonObject") -> str:
-    """`resource.group` of anything that has both; of a span, whose `resource` is that already."""
-    return f"{item['resource']}.{item['group']}" if item.get("group") else str(item.get("resource", ""))
+    return tuple(str(item.get(key, "")) for key in ("cluster", "resource", "namespace", "from"))
 
 
 def _row(session: Session, item: "JsonObject") -> tuple[str, ...]:
@@ -97,13 +88,18 @@ def _row(session: Session, item: "JsonObject") -> tuple[str, ...]:
     meaning = _MEANING.get(reason)
     return (
         str(item.get("cluster", "")),
-        kind_of(item),
+        str(item.get("resource", "")),
         str(item.get("namespace") or "(all)"),
         str(item["state"]),
-        session.local(item.get("from")) or "-",
-        session.local(item.get("to")) or "-",
+        _time(session, item.get("from")),
+        _time(session, item.get("to")),
         f"{reason}: {meaning}" if meaning else reason or "-",
     )
+
+
+def _time(session: Session, text: "Json") -> str:
+    """Local for people, RFC 3339 for programs."""
+    return str(text or "") if session.style.output == "csv" else session.local(text) or "-"
 
 
 def _print(session: Session, answer: "JsonObject", entries: "list[JsonObject]") -> None:

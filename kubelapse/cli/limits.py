@@ -3,6 +3,7 @@
 "Nothing changed", "we were not watching" and "hidden as noise" are three different answers.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ def hidden_sentences(hidden: "Json") -> list[str]:
             noun, them = ("change", "it") if count == 1 else ("changes", "them")
             sentences.append(f"{count} {noun} hidden {what}, {remedy} shows {them}")
     return sentences
+
+
+def scope_sentences(coverage: "Json") -> list[str]:
+    """`28 kinds are recorded only in shop`: chosen so, which does not make an answer about them incomplete."""
+    unwatched = coverage.get("unwatched") if isinstance(coverage, dict) else None
+    listed = [each for each in unwatched if isinstance(each, dict)] if isinstance(unwatched, list) else []
+    partly = Counter(str(each.get("reason")) for each in listed if each.get("watching") == "namespaces")
+    return [f"{count} {'kind is' if count == 1 else 'kinds are'} recorded {reason}" for reason, count in partly.items()]
 
 
 def coverage_sentences(coverage: "Json") -> list[str]:

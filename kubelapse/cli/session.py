@@ -153,9 +153,9 @@ class Session:
 
     def limits(self, answer: "JsonObject") -> None:
         """Say what was hidden and what is not known; sets exit code 3 when completeness was required."""
-        from kubelapse.cli.limits import coverage_sentences, hidden_sentences
+        from kubelapse.cli.limits import coverage_sentences, hidden_sentences, scope_sentences
 
-        for sentence in hidden_sentences(answer.get("hidden")):
+        for sentence in (*hidden_sentences(answer.get("hidden")), *scope_sentences(answer.get("coverage"))):
             self.note(sentence)
         self.doubt(coverage_sentences(answer.get("coverage")))
 

@@ -1,5 +1,6 @@
 """`coverage`, `verify`, `version`, the plugin's name, and servers that are not there."""
 
+import csv
 import json
 import re
 import sys
@@ -23,6 +24,11 @@ def test_coverage_without_a_gap_says_so(run: Run) -> None:
     result = run("coverage", "--gaps")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "no gap is known in this time" in result.stderr
+
+
+def test_coverage_as_csv_keeps_whole_times(run: Run) -> None:
+    rows = list(csv.DictReader(run("coverage", "--kind", "pods", "-o", "csv").stdout.splitlines()))
+    assert [(row["kind"], row["since"]) for row in rows] == [("pods", "2026-03-01T12:00:00Z")]
 
 
 def test_coverage_as_json_is_the_answer_itself(run: Run) -> None:

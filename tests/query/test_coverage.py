@@ -7,6 +7,7 @@ from query.coverage import Window
 from query.models import Coverage
 from query.scope import Scope
 from schema.chdb import ChdbStore
+from schema.events import FORBIDDEN_IN
 from tests.fakes.history import KINDS, LEASES, History, at, kind_info
 
 
@@ -30,6 +31,7 @@ def assess(
 
 
 PODS = ("pods", "")
+ALL = [f"{each.resource}.{each.group}".rstrip(".") for each in KINDS]
 
 
 def test_watched_all_the_time_is_complete(store: ChdbStore, history: History) -> None:
@@ -110,6 +112,19 @@ def test_late_spans_are_told_and_miss_nothing(store: ChdbStore, history: History
     assert assess(store, history, 31, 50).late == []
 
 
+@pytest.mark.parametrize(
+    ("after", "until", "complete"), [(0, 20, True), (0, 25, False), (25, 40, False), (30, 40, True), (25, 25, False)]
+)
+def test_an_edge_within_a_late_span_may_be_on_the_wrong_side_of_a_change(
+    store: ChdbStore, history: History, after: float, until: float, complete: bool
+) -> None:
+    history.watch(from_=0, to=100)
+    history.late("pods", 20, 30)
+    found = assess(store, history, after, until)
+    assert found.complete is complete
+    assert complete or "12:00:25Z are estimates (pods)" in found.why[0]
+
+
 def test_a_window_that_ends_now_needs_a_live_watermark(store: ChdbStore, history: History) -> None:
     history.watch(from_=0, to=100)
     assert assess(store, history, 0, 104, open_end=True).complete
@@ -135,6 +150,39 @@ def test_a_forbidden_kind_makes_a_broad_answer_incomplete(store: ChdbStore) -> N
     history.watch(from_=0, to=100)
     assert not assess(store, history, 0, 50).complete
     assert assess(store, history, 0, 50, kind=PODS).complete
+
+
+def test_many_forbidden_kinds_are_one_sentence(store: ChdbStore) -> None:
+    refused = [kind_info(f"things{number}.x", f"Thing{number}", watching="forbidden") for number in range(26)]
+    history = History("many-forbidden", kinds=(*KINDS, *refused))
+    history.watch(from_=0, to=100)
+    (sentence,) = assess(store, history, 0, 50).why
+    assert sentence.startswith("26 kinds are not watched (forbidden): things0.x, ")
+    assert sentence.endswith(" and 21 more.")
+
+
+def test_a_namespace_that_is_forbidden_spoils_what_it_belongs_to(store: ChdbStore) -> None:
+    partly = kind_info("pods", "Pod", reason=f"{FORBIDDEN_IN}b, c")
+    history = History("forbidden-in", kinds=(*(each for each in KINDS if each.resource != "pods"), partly))
+    history.watch(*(each for each in ALL if each != "pods"), from_=0, to=100)
+    history.watch("pods", from_=0, to=100, namespace="a")
+    assert assess(store, history, 0, 50).why == ["pods is not watched (forbidden: in b, c)."]
+    assert "in b" in assess(store, history, 0, 50, kind=PODS, namespace="b").why[0]
+    assert assess(store, history, 0, 50, kind=PODS, namespace="a").complete
+
+
+def test_what_was_asked_beside_the_known_is_not_passed_over(store: ChdbStore, history: History) -> None:
+    history.watch("configmaps", from_=0, to=100)
+    history.watch("pods", from_=0, to=100, namespace="a")
+    history.store(store)
+    window = Window(after=at(0), until=at(50))
+    scope = Scope(clusters=(history.cluster, "nope"), kinds=(PODS, ("configmaps", ""), ("foo", "bar")))
+    assert coverage.assess(store, scope, window).why == [
+        "Not watched in cluster: nope.",
+        "Not watched at all: foo.bar.",
+    ]
+    scope = Scope(clusters=(history.cluster,), kinds=(PODS, ("configmaps", "")), namespaces=("a", "c"))
+    assert coverage.assess(store, scope, window).why == ["Not watched in namespace: c."]
 
 
 def test_a_kind_that_came_later_was_not_missing_before(store: ChdbStore, history: History) -> None:
