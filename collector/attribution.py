@@ -24,8 +24,9 @@ from collector.memory import Stamps
 from schema.canonical import Json, JsonObject
 from schema.diff import Edit, ListKeys
 from schema.events import NOBODY, Actor, Confidence
+from schema.fieldsets import owns, step
 from schema.listkeys import heuristic
-from schema.paths import Field, Index, Key, Path, Token
+from schema.paths import Field, Path
 
 _UNTRACKED: Final = frozenset(
     {
@@ -81,20 +82,13 @@ class Claimant:
 
     def owns(self, path: Path) -> bool:
         """Whether the set holds this very path, or a list or map above it that is owned as a whole."""
-        node: Json = self.fields
-        for depth, token in enumerate(path):
-            if not node:
-                return depth > 0
-            node = node.get("f:" + token.name) if type(token) is Field else _step(node, token)  # type: ignore[union-attr, arg-type]  # every node is an object, see the end
-            if type(node) is not dict:
-                return False
-        return True
+        return owns(self.fields, path)
 
     def node(self, path: Path) -> JsonObject | None:
         """The part of the set below this path; {} when the path is owned as a whole."""
         node: Json = self.fields
         for token in path:
-            node = _step(node, token) if isinstance(node, dict) else None
+            node = step(node, token) if isinstance(node, dict) else None
         return node if isinstance(node, dict) else None
 
     def is_leaf(self, path: Path) -> bool:
@@ -260,35 +254,6 @@ def _is_untracked(path: Path) -> bool:
     if len(path) < 2 or path[0] != _METADATA:
         return False
     return isinstance(path[1], Field) and path[1].name in _UNTRACKED
-
-
-def _step(node: JsonObject, token: Token) -> Json:
-    """One step down a field set, or None."""
-    if isinstance(token, Field):
-        return node.get("f:" + token.name)
-    if isinstance(token, Key):
-        return _keyed_step(node, token)
-    return (
-        node.get(f"i:{token.position}")
-        if isinstance(token, Index)
-        else node.get("v:" + orjson.dumps(token.value).decode())
-    )
-
-
-def _keyed_step(node: JsonObject, token: Key) -> Json:
-    fields = dict(token.fields)
-    found = node.get("k:" + orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
-    if found is not None:
-        return found
-    # The list may be known here by other fields than there: a key that agrees where both speak, if it is the only one.
-    agreeing = [child for name, child in node.items() if name.startswith("k:") and _agrees(name, fields)]
-    return agreeing[0] if len(agreeing) == 1 else None
-
-
-def _agrees(name: str, fields: dict[str, bool | int | float | str | None]) -> bool:
-    other = orjson.loads(name[2:])
-    shared = other.keys() & fields.keys() if isinstance(other, dict) else frozenset()
-    return bool(shared) and all(other[field] == fields[field] for field in shared)
 
 
 def _keys_below(node: JsonObject | None) -> tuple[str, ...]:
