@@ -7,10 +7,12 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from query import blame as blaming
 from query import changes, coverage, diffing, problems, timeline
 from query.changes import Ask
 from query.coverage import Window
 from query.models import Coverage, History, ObjectAt, ObjectDiff, Problem, change
+from query.models_compared import Blame
 from query.problems import Refused
 from query.refs import ObjectRef, object_ref
 from query.scope import CLUSTER_SCOPE, ChangeFilter, Scope
@@ -148,6 +150,42 @@ async def diff(
         edges = sorted((_shown(before, first), _shown(after, second)))
         open_end = isinstance(second, Moment) and second.open_end
         return diffing.between(before, after, _coverage(here, ref, edges[0], edges[1], open_end=open_end))
+
+    return await answer(here, question, request=request)
+
+
+@router.get("/blame")
+async def blame(
+    here: Here,
+    request: Request,
+    cluster: str,
+    kind: str,
+    namespace: str,
+    name: str,
+    path: str = "",
+    at: Time = "",
+    tz: Tz = "UTC",
+    uid: str = "",
+) -> Response:
+    """Each field of the object (or those at and below `path`): since when it has its value, by whom, what it was."""
+    now = here.clock()
+    when = moment_or_version(at, now=now, tz=tz)
+
+    def question() -> Blame:
+        ref = _ref(here, cluster, kind, namespace, name)
+        found = timeline.state_at(here.store, ref, _instant(when), now=now, uid=uid)
+        if not isinstance(found, Found):
+            raise Refused(problems.of_outcome(found, ref, uid))
+        fields = blaming.blame(here.store, found.event, path)
+        shown = _shown(found, when)
+        begin = min([shown, *(each.since for each in fields)])
+        open_end = isinstance(when, Moment) and when.open_end
+        return Blame(
+            fields=fields,
+            event=change(found.event),
+            at=shown,
+            coverage=_coverage(here, ref, begin, shown, open_end=open_end),
+        )
 
     return await answer(here, question, request=request)
 

@@ -20,6 +20,7 @@ from query.models import (
     Problem,
     WholeChange,
 )
+from query.models_compared import Blame
 
 _ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
 _ANSWERS: dict[str, type] = {
@@ -33,6 +34,7 @@ _ANSWERS: dict[str, type] = {
     _ONE: ObjectAt,
     f"{_ONE}/history": History,
     f"{_ONE}/diff": ObjectDiff,
+    f"{_ONE}/blame": Blame,
 }
 _STREAMS = {
     "/api/v1/changes": "application/jsonl",
