@@ -235,7 +235,8 @@ def _prepare(path: Path, limits: EngineLimits) -> None:
 # Small caches and pools: one cluster's history on one machine, beside a collector that needs the memory more.
 _CONFIG = """<clickhouse>
   <!-- Written by kubelapse at every start; changes are lost. -->
-  <logger><level>none</level></logger>
+  <!-- Without `console` the engine logs everything, at whatever level, when it finds itself on a terminal. -->
+  <logger><level>none</level><console>false</console></logger>
   <users_config>{directory}/users.xml</users_config>
   <tmp_path>{directory}/tmp/</tmp_path>
   <max_server_memory_usage>{memory}</max_server_memory_usage>

@@ -1,7 +1,10 @@
 """What only the embedded store promises: one holder, a clear refusal, nothing lost when the process is killed."""
 
+import contextlib
 import errno
+import io
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +26,18 @@ store = ChdbStore.open(Path(sys.argv[1]))
 store.annotate({"url": "http://127.0.0.1:7117"})
 print("held", flush=True)
 sys.stdin.read()
+"""
+
+USE = """
+import sys
+from pathlib import Path
+from schema.chdb import ChdbStore
+from schema.migrate import migrate
+store = ChdbStore.open(Path(sys.argv[1]))
+migrate(store)
+store.rows("SELECT count() FROM events")
+store.close()
+print("used")
 """
 
 WRITE = """
@@ -171,3 +186,24 @@ def test_the_engine_keeps_to_its_limits(store: ChdbStore) -> None:
     sql = "SELECT value FROM system.settings WHERE name = {name:String}"
     assert store.rows(sql, {"name": "async_insert"}) == [("0",)]
     assert store.rows(sql, {"name": "max_threads"}) == [("3",)]
+
+
+def test_the_engine_writes_nothing_on_a_terminal(path: Path) -> None:
+    """ClickHouse begins to log when it finds itself on one."""
+    ours, theirs = pty.openpty()
+    try:
+        code = [sys.executable, "-c", USE, str(path)]
+        subprocess.run(code, stdin=theirs, stdout=theirs, stderr=theirs, check=True, timeout=60)
+    finally:
+        os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        assert read_all(terminal) == b"used\r\n"
+
+
+def read_all(terminal: io.RawIOBase) -> bytes:
+    """What was written before the last writer left, which Linux reports as an error."""
+    told = b""
+    with contextlib.suppress(OSError):
+        while chunk := terminal.read(65536):
+            told += chunk
+    return told
