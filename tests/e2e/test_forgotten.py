@@ -54,7 +54,8 @@ def test_what_was_forgotten_is_declared_and_the_rest_is_whole(answers: Recorder)
         gaps = answers.ask("/coverage", since="10m")["coverage"]["gaps"]
         assert {gap["resource"] for gap in gaps} == {"configmaps", "events"}
         assert not answers.ask("/changes", since="10m", kind="configmaps")["coverage"]["complete"]
-        assert answers.ask("/changes", since="5s", kind="secrets")["coverage"]["complete"]
+        known = answers.ask("/coverage", since="10m", kind="secrets")["coverage"]["watched_since"]
+        assert answers.ask("/changes", since=known, kind="secrets")["coverage"]["complete"]
         for resource in ("configmaps", "secrets"):
             assert told(answers, resource) == listed(answers, resource)
         assert operations(answers, "secrets") == ["update"] * 3 + ["delete", "delete", "add", "add"]
