@@ -31,7 +31,7 @@ WIDE = (
 UNKNOWN = "<unknown>"
 # A counter of the server comes with every change of a spec and tells nothing; `-o wide` has it all the same.
 _COUNTERS = ("metadata.generation",)
-_COLORS = {"add": "green", "delete": "red", "update": "yellow"}
+_COLORS = {"add": "green", "delete": "red"}
 
 
 def object_name(item: "JsonObject") -> str:
