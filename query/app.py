@@ -17,7 +17,7 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
 
-from query import api, api_changes, api_objects, changes, coverage, inventory, page, problems, spec
+from query import api, api_changes, api_compare, api_objects, changes, coverage, inventory, page, problems, spec
 from query.changes import Ask
 from query.coverage import Window
 from query.errors import QueryError, TooBusy
@@ -63,7 +63,7 @@ def create_app(
     app.state.health = health
     app.add_middleware(Guard, settings=settings, metrics=metrics, clock=time.monotonic)
     _errors(app)
-    for router in (api.router, api_changes.router, api_objects.router):
+    for router in (api.router, api_changes.router, api_compare.router, api_objects.router):
         app.include_router(router, prefix="/api/v1")
     app.include_router(_beside)
     spec.install(app)
@@ -76,10 +76,10 @@ _beside = APIRouter(include_in_schema=False)
 @_beside.get("/")
 async def recent(here: Here, request: Request, params: Filtered, window: Windowed) -> Response:
     """Recent changes, newest first."""
-    after, end = window.resolve(here.clock())
-    assert after is not None  # the default window has a start
 
     def question() -> page.View:
+        after, end = window.resolve(here.clock())
+        assert after is not None  # the default window has a start
         chosen, known = params.resolve(here.store)
         ask = Ask(filter=chosen, after=after, until=end.at, limit=page.SHOWN, newest_first=True)
         found = changes.changes(here.store, ask)
@@ -91,13 +91,17 @@ async def recent(here: Here, request: Request, params: Filtered, window: Windowe
             after=after,
             until=end.at,
             clusters=inventory.cluster_names(here.store),
-            params=request.query_params.multi_items(),
+            params=asked,
             more=bool(found.next),
         )
 
-    body = page.render(await here.readers.run(question))
+    asked, status = request.query_params.multi_items(), 200
+    try:
+        body = page.render(await here.readers.run(question))
+    except QueryError as error:
+        body, status = page.refusal(str(error), error.hint, asked), problems.of_query_error(error).status
     headers = {"Content-Security-Policy": page.POLICY, "Cache-Control": "no-cache"}
-    return Response(body, media_type="text/html", headers=headers)
+    return Response(body, status_code=status, media_type="text/html", headers=headers)
 
 
 @_beside.get("/style.css")

@@ -35,9 +35,13 @@ _WINDOWS = (("15m", "15 min"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 
 _CLASSES = {"add": ("+", "created"), "delete": ("×", "deleted"), "update": ("◆", "changed")}
 
 
+Params = Sequence[tuple[str, str]]
+"""Query parameters as they were given; a name may stand twice."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What the page shows, and the parameters it was asked with (as given, for links; a name may stand twice)."""
+    """What the page shows, and the parameters it was asked with (for links)."""
 
     items: Sequence[Change]
     hidden: Hidden
@@ -45,30 +49,46 @@ class View:
     after: datetime
     until: datetime
     clusters: Sequence[str]
-    params: Sequence[tuple[str, str]]
+    params: Params
     more: bool
 
 
 def render(view: View) -> str:
     """The whole document."""
-    clusters = escape(", ".join(view.clusters))
+    clusters = ", ".join(view.clusters)
     known = "ok" if view.coverage.complete else "gap"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Changes · {clusters or "no cluster yet"} · Kubelapse</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="/style.css"></head><body>
-<header><b class="brand">Kubelapse</b><span class="mut">{clusters}</span>
-<nav aria-label="Window">{_windows(view)}</nav></header>
-<main><h1>Changes</h1>
-<p class="sec"><time>{_time(view.after)}</time> – <time>{_time(view.until)}</time> UTC</p>
-{_form(view)}
+    return _document(
+        view.params,
+        clusters,
+        f"""<p class="sec"><time>{_time(view.after)}</time> – <time>{_time(view.until)}</time> UTC</p>
+{_form(view.params)}
 <p class="cover {known}"><i aria-hidden="true"></i> <span>{_coverage(view.coverage)}</span></p>
 {_gaps(view.coverage)}
 {_hidden(view)}
 {_table(view)}
-{_older(view)}
+{_older(view)}""",
+    )
+
+
+def refusal(sentence: str, hint: str, params: Params) -> str:
+    """The document instead, when a question has no answer: why, and the form to ask it better."""
+    body = f"""{_form(params)}
+<p class="empty" role="alert">{escape(sentence)}<br><span class="mut">{escape(hint)}</span></p>"""
+    return _document(params, "", body)
+
+
+def _document(params: Params, clusters: str, body: str) -> str:
+    title = f"Changes · {clusters} · Kubelapse" if clusters else "Changes · Kubelapse"
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{escape(title)}</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/style.css"></head><body>
+<header><a class="brand" href="/">Kubelapse</a><span class="mut">{escape(clusters)}</span>
+<nav aria-label="Window">{_windows(params)}</nav></header>
+<main><h1>Changes</h1>
+{body}
 </main>
-<footer>The same as data: <a href="/api/v1/changes?{escape(_query(view, order="desc"))}">JSON</a> ·
+<footer>The same as data: <a href="/api/v1/changes?{escape(_query(params, order="desc"))}">JSON</a> ·
 <a href="/api/v1/coverage">coverage</a> · <a href="/openapi.json">OpenAPI</a> ·
 <a href="/readyz?verbose">health</a></footer>
 </body></html>
@@ -80,23 +100,23 @@ def style() -> str:
     return (files("query") / "style.css").read_text(encoding="utf-8")
 
 
-def _windows(view: View) -> str:
-    current = _given(view, "from") or "1h"
+def _windows(params: Params) -> str:
+    current = _given(params, "from") or "1h"
     links = []
     for value, label in _WINDOWS:
         mark = ' aria-current="true"' if value == current else ""
-        links.append(f'<a href="/?{escape(_query(view, **{"from": value, "to": ""}))}"{mark}>{label}</a>')
+        links.append(f'<a href="/?{escape(_query(params, **{"from": value, "to": ""}))}"{mark}>{label}</a>')
     return " ".join(links)
 
 
-def _form(view: View) -> str:
+def _form(params: Params) -> str:
     fields = [("namespace", "Namespace"), ("kind", "Type"), ("name", "Name"), ("path", "Path"), ("by", "By")]
     inputs = "".join(
-        f'<label>{label} <input name="{name}" value="{escape(_given(view, name))}"></label>' for name, label in fields
+        f'<label>{label} <input name="{name}" value="{escape(_given(params, name))}"></label>' for name, label in fields
     )
     kept = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
-        for name, value in _beside_form(view, [name for name, _ in fields])
+        for name, value in _beside_form(params, [name for name, _ in fields])
     )
     return f'<form method="get" action="/">{inputs}{kept}<button>Show</button></form>'
 
@@ -129,26 +149,26 @@ def _hidden(view: View) -> str:
     parts = []
     if view.hidden.noise:
         parts.append(f"{view.hidden.noise:,} hidden as noise ({_switch(view, 'noise', 'off', 'show')})")
-    elif _given(view, "noise") == "off":
+    elif _given(view.params, "noise") == "off":
         parts.append(f"noise is shown ({_switch(view, 'noise', '', 'hide')})")
     if view.hidden.first_sight:
         sights = _count(view.hidden.first_sight, "first sight")
         parts.append(f"{sights} hidden ({_switch(view, 'first_sight', 'on', 'show')})")
-    elif _given(view, "first_sight") == "on":
+    elif _given(view.params, "first_sight") == "on":
         parts.append(f"first sights are shown ({_switch(view, 'first_sight', '', 'hide')})")
     counted = f"{len(view.items):,}{' newest' if view.more else ''} shown"
     return f'<p class="sec">{" · ".join([counted, *parts])}</p>'
 
 
 def _switch(view: View, name: str, value: str, label: str) -> str:
-    return f'<a href="/?{escape(_query(view, **{name: value}))}">{label}</a>'
+    return f'<a href="/?{escape(_query(view.params, **{name: value}))}">{label}</a>'
 
 
 def _older(view: View) -> str:
     """The next page: what ended at the last row's moment or before it."""
     if not view.more or not view.items:
         return ""
-    query = _query(view, to=rfc3339(view.items[-1].ts))
+    query = _query(view.params, to=rfc3339(view.items[-1].ts))
     return f'<p><a href="/?{escape(query)}">Older changes</a></p>'
 
 
@@ -230,19 +250,19 @@ def _link(item: Change) -> str:
     return f"{path}/{end}" if item.op == "delete" else path + end
 
 
-def _query(view: View, **changed: str) -> str:
-    kept = [pair for pair in view.params if pair[0] not in changed]
+def _query(params: Params, **changed: str) -> str:
+    kept = [pair for pair in params if pair[0] not in changed]
     return urlencode([(name, value) for name, value in (*kept, *changed.items()) if value])
 
 
-def _given(view: View, wanted: str) -> str:
-    return next((value for name, value in view.params if name == wanted), "")
+def _given(params: Params, wanted: str) -> str:
+    return next((value for name, value in params if name == wanted), "")
 
 
-def _beside_form(view: View, fields: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _beside_form(params: Params, fields: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What the form does not ask for goes along: other parameters, and a field's second and further values."""
     seen = set()
-    for name, value in view.params:
+    for name, value in params:
         if value and (name not in fields or name in seen):
             yield name, value
         seen.add(name)

@@ -88,6 +88,14 @@ async def test_a_form_keeps_what_it_does_not_ask_for(
     assert 'name="path" value="data[&quot;a&quot;]"' in text
 
 
+@pytest.mark.parametrize(("name", "value"), [("kind", "<b>gadgets"), ("from", "noon-ish"), ("selector", "a=b=c")])
+async def test_a_question_without_an_answer_gets_a_page_too(browser: httpx.AsyncClient, name: str, value: str) -> None:
+    answer = await browser.get("/", params={name: value})
+    assert (answer.status_code in (400, 404), answer.headers["content-type"]) == (True, "text/html; charset=utf-8")
+    assert '<p class="empty" role="alert">' in answer.text
+    assert "<b>gadgets" not in answer.text
+
+
 async def test_the_state_behind_a_link_is_text_for_a_browser(
     browser: httpx.AsyncClient, store: ChdbStore, history: History
 ) -> None:
