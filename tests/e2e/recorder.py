@@ -118,6 +118,10 @@ class Recorder:
             time.sleep(0.2)
         raise AssertionError(f"{kind} is not recorded up to {rv} after {seconds} s:\n{self.tail()}")
 
+    def warnings(self) -> list[str]:
+        """What it warned of, for messages."""
+        return [line[:300] for line in self.log.read_text(errors="replace").splitlines() if "[warning" in line]
+
     def tail(self) -> str:
         """The end of the log, for messages."""
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else "(no log)"

@@ -96,7 +96,7 @@ class Scenario:
         found += compare.completeness(self.truth.seen, self.rows, self.truth.start)
         found += compare.chains(self.rows)
         found += compare.patches(self.rows)
-        return found
+        return found + (self.recorder.warnings() if found else [])
 
     @staticmethod
     def _until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
@@ -108,4 +108,6 @@ class Scenario:
 
 def show(complaints: Sequence[str]) -> str:
     """How many complaints there are, and some of them."""
-    return "\n".join([f"{len(complaints)} complaints, some:", *complaints[:: max(1, len(complaints) // 30)]])
+    return "\n".join(
+        [f"{len(complaints)} complaints, some:", *complaints[:: max(1, len(complaints) // 30)], *complaints[-5:]]
+    )
