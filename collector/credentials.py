@@ -9,6 +9,7 @@ keys that touch the disk only for the moment in which OpenSSL reads them, and er
 import asyncio
 import base64
 import binascii
+import os
 import re
 import ssl
 import tempfile
@@ -167,12 +168,14 @@ def _read_kubeconfig(paths: str, context: str) -> _View:
     from kubernetes.aio.config import ConfigException
     from kubernetes.aio.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
+    if not any(path and Path(path).expanduser().exists() for path in paths.split(os.pathsep)):
+        raise CredentialsError(f"the kubeconfig {paths} does not exist")
     try:
         merger = KubeConfigMerger(paths)
-    except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
+    except (OSError, yaml.YAMLError) as error:
         raise CredentialsError(f"the kubeconfig {paths} cannot be read: {_first_line(error)}") from error
-    if merger.config is None:
-        raise CredentialsError(f"the kubeconfig {paths} does not exist")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CredentialsError(f"{paths} is no kubeconfig: name another with --kubeconfig") from error
     known = [str(_value(entry).get("name")) for entry in merger.config.value.get("contexts") or []]
     chosen = context or str(merger.config.value.get("current-context") or "")
     if chosen not in known:
