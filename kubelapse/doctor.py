@@ -4,6 +4,7 @@ Every check is a function that yields findings; one that breaks is itself a find
 """
 
 import asyncio
+import os
 import platform
 import shutil
 import stat
@@ -19,6 +20,7 @@ from collector.selection import choose
 from kubelapse import __version__
 from kubelapse import settings as known
 from kubelapse.access import Reached, reach
+from kubelapse.checkpoint import Checkpoint, CheckpointDamaged
 from kubelapse.keyfile import KEY_NAME, LEAST
 from kubelapse.settings import SettingError, Settings
 from schema.lockfile import read_note
@@ -61,7 +63,8 @@ def fail(check: str, text: str) -> Finding:
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """All checks, the local ones first."""
-    for check, name in ((versions, "versions"), (disk, "disk"), (key_file, "key"), (store, "store")):
+    local = ((versions, "versions"), (disk, "disk"), (key_file, "key"), (checkpoints, "checkpoint"), (store, "store"))
+    for check, name in local:
         for finding in await asyncio.to_thread(_guarded, check, name, settings):
             yield finding
     async for finding in cluster(settings):
@@ -98,6 +101,8 @@ def disk(settings: Settings) -> Iterator[Finding]:
         yield warn("disk", f"{shown}: that is little for a history")
     else:
         yield ok("disk", shown)
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield fail("disk", f"{place} cannot be written to: check its owner, or name another place with --data")
     if data.exists() and stat.S_IMODE(data.stat().st_mode) & 0o077:
         yield warn("disk", f"others may read {data}: chmod 700 {data}")
 
@@ -118,6 +123,20 @@ def key_file(settings: Settings) -> Iterator[Finding]:
         yield warn("key", f"others may read {file}: chmod 600 {file}")
     else:
         yield ok("key", str(file))
+
+
+def checkpoints(settings: Settings) -> Iterator[Finding]:
+    """The places from which recording goes on after a restart; silent where there are none yet."""
+    for file in sorted(settings.data.glob("checkpoint-*.json")):
+        name = file.stem.removeprefix("checkpoint-")
+        try:
+            saved = Checkpoint(settings.data, name).load()
+        except CheckpointDamaged as error:
+            yield warn(
+                "checkpoint", f"{error}; the next start compares fresh lists with the store, and coverage shows a gap"
+            )
+        else:
+            yield ok("checkpoint", f"{name}: {len(saved.positions) if saved else 0} watches go on where they ended")
 
 
 def store(settings: Settings) -> Iterator[Finding]:
@@ -165,25 +184,29 @@ async def _examine_cluster(settings: Settings, reached: Reached) -> AsyncIterato
     yield ok(
         "cluster", f"{reached.credentials.server} serves {len(kinds)} kinds (context {reached.credentials.context})"
     )
-    yield await _identity(reached)
+    yield await _identity(settings, reached)
     yield skew(reached.skew.interval)
     choice = choose(kinds, only=settings[known.KINDS], include=settings[known.INCLUDE], exclude=settings[known.EXCLUDE])
     for pattern in choice.unmatched:
         yield warn("kinds", f"the pattern {pattern!r} fits no kind of this cluster")
     wanted = [kind for kind in kinds if choice.kinds[kind.id].watching == "yes"]
+    if not wanted:
+        yield fail("kinds", "--kinds and --exclude leave nothing of this cluster to watch")
+        return
     async for finding in permissions(reached, wanted, settings[known.NAMESPACES]):
         yield finding
 
 
-async def _identity(reached: Reached) -> Finding:
+async def _identity(settings: Settings, reached: Reached) -> Finding:
     try:
-        return ok("identity", f"uid {await reached.api.uid()}, recorded as {reached.name}")
+        uid = settings[known.CLUSTER_UID] or await reached.api.uid()
     except Forbidden:
         return fail(
             "identity",
             "no right to get the namespace kube-system, whose uid tells clusters apart: grant it, or set "
-            f"{known.CLUSTER_UID.env}",
+            f"{known.CLUSTER_UID.env} to a text of your own that stays the same",
         )
+    return ok("identity", f"uid {uid}, recorded as {settings[known.CLUSTER] or reached.name}")
 
 
 def skew(interval: tuple[float, float] | None) -> Finding:
@@ -215,7 +238,11 @@ async def permissions(reached: Reached, kinds: list[Kind], namespaces: tuple[str
     places = [(kind, place) for kind in kinds for place in (namespaces if kind.namespaced and namespaces else ("",))]
     denied = sorted(filter(None, await asyncio.gather(*(refused(kind, place) for kind, place in places))))
     if places and len(denied) == len(places):
-        yield fail("permissions", "nothing may be listed: bind the ClusterRole `view` or one that can list and watch")
+        yield fail(
+            "permissions",
+            "nothing may be listed: bind the ClusterRole `view` or one that can list and watch, or name the namespaces "
+            "that you have rights in with --namespace",
+        )
     elif denied:
         shown = ", ".join(denied[:10]) + (f" and {len(denied) - 10} more" if len(denied) > 10 else "")
         yield warn("permissions", f"no list of {shown}: coverage will show them as forbidden")

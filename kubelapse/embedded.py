@@ -129,7 +129,7 @@ async def _uid(cluster: Reached) -> str:
     except Forbidden:
         raise UpError(
             "these credentials may not get the namespace kube-system, whose uid tells clusters apart: allow it, "
-            f"or set {known.CLUSTER_UID.env}"
+            f"or set {known.CLUSTER_UID.env} to a text of your own that stays the same"
         ) from None
 
 
@@ -262,7 +262,12 @@ async def _until_one_ends(looking: "asyncio.Task[None]", others: "set[asyncio.Ta
 
 async def _first_look(parts: Parts, say: Say) -> None:
     """Say what is watched once that is known, and when it is stored. Raises UpError when nothing may be watched."""
-    while not (status := parts.collector.status()).ready:  # noqa: ASYNC110 - capture has no event for it
+    while not (status := parts.collector.status()).ready:
+        if status.kinds and not any(info.watching == "yes" for info in status.kinds.values()):
+            raise UpError(
+                "--kinds and --exclude leave nothing of this cluster to watch: kubelapse doctor, with the same flags, "
+                "names patterns that fit no kind"
+            )
         await asyncio.sleep(0.1)
     # Refusals are put on record with the next watermark; the watches themselves know them at once.
     watched = {one.scope.kind for one in status.scopes if one.current_until is not None}
@@ -274,7 +279,7 @@ async def _first_look(parts: Parts, say: Say) -> None:
     await parts.log.flush()
     parts.progress.settled = True
     await asyncio.to_thread(heap.give_back)
-    say(f"watching {len(watched)} kinds{_left_out(status, watched)}")
+    say(f"watching {len(watched)} {'kind' if len(watched) == 1 else 'kinds'}{_left_out(status, watched)}")
 
 
 def _left_out(status: CollectorStatus, watched: set[str]) -> str:

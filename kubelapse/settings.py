@@ -68,6 +68,15 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(word for word in (part.strip() for part in text.split(",")) if word)
 
 
+def namespaces(text: str) -> tuple[str, ...]:
+    """Names of namespaces, joined by commas (RFC 1123 labels)."""
+    found = names(text)
+    for name in found:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+            raise ValueError("expected names of namespaces: small letters, digits and -, joined by commas")
+    return found
+
+
 def path(text: str) -> Path | None:
     """A file or directory; ~ is the home directory; nothing = not set."""
     return Path(text).expanduser() if text else None
@@ -168,7 +177,7 @@ NAMESPACES: Setting[tuple[str, ...]] = Setting(
     name="namespaces",
     env="KUBELAPSE_NAMESPACES",
     flag="--namespace",
-    parse=names,
+    parse=namespaces,
     repeatable=True,
     help="Capture namespaced kinds in these namespaces only; cluster-wide kinds stay as they are.",
 )

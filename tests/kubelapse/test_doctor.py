@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from kubelapse.checkpoint import Checkpoint, State
 from kubelapse.cli.main import cli
 from kubelapse.cli.session import Surroundings
-from kubelapse.doctor import Finding, disk, key_file, skew
+from kubelapse.doctor import Finding, checkpoints, disk, key_file, skew
 from kubelapse.settings import Settings
 
 
@@ -52,6 +53,20 @@ def test_the_key_must_be_long_enough_and_private(tmp_path: Path) -> None:
     key.write_bytes(b"0123456789abcdef")
     key.chmod(0o644)
     assert levels(list(key_file(settings(tmp_path)))) == ["warn"]
+
+
+def test_a_directory_that_cannot_be_written_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # whoever runs the tests may write everywhere
+    (finding,) = [one for one in disk(settings(tmp_path / "data")) if one.level == "fail"]
+    assert "name another place with --data" in finding.text
+
+
+def test_a_damaged_checkpoint_is_a_warning_that_says_what_it_costs(tmp_path: Path) -> None:
+    Checkpoint(tmp_path, "whole").save(State(cluster_uid="u"))
+    (tmp_path / "checkpoint-torn.json").write_text("{")
+    torn, whole = checkpoints(settings(tmp_path))
+    assert (torn.level, whole.level) == ("warn", "ok")
+    assert "coverage shows a gap" in torn.text
 
 
 def test_no_way_to_a_cluster_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

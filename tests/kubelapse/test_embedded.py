@@ -124,19 +124,72 @@ def test_a_bad_setting_is_refused_with_its_place(lab: Lab, tmp_path: Path) -> No
     assert refused(up(lab, tmp_path / "d", KUBELAPSE_LOG="loud"), "KUBELAPSE_LOG: expected console or json")
 
 
-def without_rights(lab: Lab, namespace: str, folder: Path) -> Path:
-    """A kubeconfig of a service account that may do nothing."""
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("--kinds", "nosuch"), "leave nothing of this cluster to watch"),
+        (("--kinds", "pods", "--exclude", "po"), "leave nothing of this cluster to watch"),
+        (("--namespace", "A B"), "--namespace: expected names of namespaces"),
+        (("--cluster", "a b"), "--cluster: expected"),
+    ],
+)
+def test_nothing_is_recorded_in_silence(lab: Lab, tmp_path: Path, args: tuple[str, ...], sentence: str) -> None:
+    told = up(lab, tmp_path / "d", *args)
+    assert refused(told, sentence), told.stderr
+
+
+def account(lab: Lab, namespace: str, folder: Path, *, name: str = "nobody") -> Path:
+    """A kubeconfig of a new service account, which may do nothing."""
     api = lab.client()
     accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    api.post(accounts, {"metadata": {"name": "nobody"}})
-    token = api.post(f"{accounts}/nobody/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]
-    file = folder / "nobody"
+    api.post(accounts, {"metadata": {"name": name}})
+    token = api.post(f"{accounts}/{name}/token", {"spec": {"expirationSeconds": 600}})["status"]["token"]
+    file = folder / name
     file.write_text(lab.kubeconfig.read_text().replace(lab.token, token))
     return file
 
 
+def let_read(lab: Lab, namespace: str, name: str) -> None:
+    """This service account may read its own namespace."""
+    rbac, api = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}", lab.client()
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+    api.post(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": [everything]})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    api.post(f"{rbac}/rolebindings", {"metadata": {"name": "reader"}, "roleRef": role, "subjects": [subject]})
+
+
 def test_without_any_right_nothing_is_recorded_in_silence(lab: Lab, tmp_path: Path, namespace: str) -> None:
-    nobody = str(without_rights(lab, namespace, tmp_path))
+    nobody = str(account(lab, namespace, tmp_path))
     assert refused(up(lab, tmp_path / "d", KUBECONFIG=nobody), "set KUBELAPSE_CLUSTER_UID")
     told = up(lab, tmp_path / "d", KUBECONFIG=nobody, KUBELAPSE_CLUSTER_UID="some-uid")
     assert refused(told, "nothing may be listed and watched"), told.stderr
+
+
+def test_rights_in_one_namespace_record_that_one_and_coverage_says_so(
+    lab: Lab, tmp_path: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBELAPSE_CLUSTER_UID", "some-uid")
+    kubeconfig = account(lab, namespace, tmp_path, name="reader")
+    let_read(lab, namespace, "reader")
+    arguments = ("--kinds", "configmaps,nodes", "--namespace", f"{namespace},kube-public")
+    recorder = Recorder(kubeconfig=kubeconfig, data=tmp_path / "data", arguments=arguments)
+    try:
+        recorder.start()
+        lab.client().post(f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": "one"}})
+        until(lambda: "add one" in names(recorder, namespace))
+        listed = recorder.command("coverage").stdout.splitlines()
+        states = {tuple(line.split()[:3]) for line in listed if line.startswith(("configmaps", "nodes"))}
+        assert ("configmaps", namespace, "watched") in states
+        assert {("configmaps", "(all)", "forbidden"), ("nodes", "(all)", "forbidden")} <= states
+        asked = recorder.command("changes", "--since", "0s", "--require-complete")
+        assert (asked.returncode, "not watched (forbidden)" in asked.stderr) == (3, True)
+        until(lambda: complete(recorder, namespace))
+    finally:
+        recorder.stop()
+
+
+def complete(recorder: Recorder, namespace: str) -> bool:
+    """Whether an answer about this namespace knows all there was in the last moment."""
+    asked = recorder.command("changes", "--since", "1s", "--kind", "cm", "-n", namespace, "--require-complete")
+    return asked.returncode == 0
