@@ -6,7 +6,7 @@ import click
 
 from kubelapse.cli.options import object_options, reading
 from kubelapse.cli.references import find
-from kubelapse.cli.rows import changed, print_changes, who
+from kubelapse.cli.rows import changed, first_sight, print_changes, who
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import table
 
@@ -74,13 +74,12 @@ def _print(session: Session, answer: "JsonObject", items: "list[JsonObject]") ->
 
 
 def _row(session: Session, item: "JsonObject") -> tuple[str, ...]:
-    first = item.get("origin") == "list" and item.get("op") == "add"
     return (
         str(item.get("seq", "")),
         session.local(item.get("ts"), error=item.get("ts_error")),
         str(item.get("op", "")),
         who(item),
-        "(first seen)" if first else changed(item),
+        first_sight(item) or changed(item),
     )
 
 

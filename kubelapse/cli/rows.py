@@ -69,7 +69,7 @@ def revision(session: Session, event: "JsonObject") -> str:
     """`revision 2, last changed 2026-11-22 03:12:40+00:00 by kubectl-edit`."""
     estimate = "≈" if event.get("ts_error") else ""
     since = session.spoken(event.get("since") or event.get("ts"))
-    verb = "first seen" if event.get("origin") == "list" else "last changed"
+    verb = "last changed" if event.get("origin") != "list" else "recorded anew" if event.get("cause") else "first seen"
     actor = who(event)
     return f"revision {event.get('seq')}, {verb} {estimate}{since}{'' if actor == UNKNOWN else f' by {actor}'}"
 
@@ -82,7 +82,7 @@ def narrow(session: Session, item: "JsonObject") -> tuple[str, ...]:
         object_name(item),
         str(item.get("op", "")),
         who(item),
-        _first_sight(item) or changed(item),
+        first_sight(item) or changed(item),
     )
 
 
@@ -100,12 +100,15 @@ def wide(session: Session, item: "JsonObject") -> tuple[str, ...]:
         str(item.get("origin", "")),
         str(item.get("rv", "")),
         str(item.get("noise") or ""),
-        _first_sight(item) or ", ".join(map(str, _paths(item))) or changed(item),
+        first_sight(item) or ", ".join(map(str, _paths(item))) or changed(item),
     )
 
 
-def _first_sight(item: "JsonObject") -> str:
-    return "(first seen)" if item.get("origin") == "list" and item.get("op") == "add" else ""
+def first_sight(item: "JsonObject") -> str:
+    """What is no change: an object as it was found, or found again where a chain of versions had to begin anew."""
+    if item.get("origin") != "list" or item.get("op") != "add":
+        return ""
+    return f"(recorded anew: {item['cause']})" if item.get("cause") else "(first seen)"
 
 
 def _seconds(error: "Json") -> str:

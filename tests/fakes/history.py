@@ -114,6 +114,7 @@ class History:
         )
         self._names = {each.resource + (f".{each.group}" if each.group else ""): each for each in kinds}
         self._epoch = epoch
+        self._cause = ""
         self._rv = 100
         self._lives = 0
         self._chains: dict[tuple[str, str], _Chain] = {}
@@ -135,7 +136,7 @@ class History:
     ) -> Event:
         """Create or change `namespace/name` (`name` alone: cluster-scoped). `left_out`: the row carries no state."""
         chain = self._chains.get((kind, name))
-        op: Op = "update" if chain else "add"
+        op: Op = "update" if chain and chain.seq else "add"
         if chain is None:
             self._lives += 1
             chain = self._chains[kind, name] = _Chain(uid=f"{self.cluster}-{self._lives:04}", epoch=self._epoch)
@@ -152,6 +153,13 @@ class History:
             event.object = None
         chain.state = state
         return event
+
+    def reopen(self, *, cause: str) -> None:
+        """Chains begin anew, in a later epoch: what is put next is found again by a list."""
+        self._epoch += 1
+        self._cause = cause
+        for chain in self._chains.values():
+            chain.epoch, chain.seq, chain.rv, chain.state = self._epoch, 0, "", {}
 
     def delete(self, kind: str, name: str, *, at: float, origin: Origin = "watch") -> Event:
         """End the life that bears this name."""
@@ -269,6 +277,7 @@ class History:
             op=op,
             origin=origin,
             epoch=chain.epoch,
+            cause=self._cause if op == "add" else "",
             seq=chain.seq,
             rv=chain.rv,
             prev_rv=previous,

@@ -19,9 +19,17 @@ def shop_store(store: ChdbStore) -> ChdbStore:
     told.watch(from_=0, to=HOUR)
     before: JsonObject = {"data": {"a": MARKERS[0]}}
     told.put("secrets", "shop/token", before, at=60, by="ops")
-    told.put("secrets", "shop/token", {"data": {"a": OTHER_KEY}}, at=1200, origin="relist")
+    told.reopen(cause="redaction-key")
+    told.put("secrets", "shop/token", {"data": {"a": OTHER_KEY}}, at=1200, origin="list")
     told.store(store)
     return store
+
+
+def test_it_is_neither_listed_as_a_change_nor_as_a_first_sight(run: Run) -> None:
+    assert "no changes are known" in run("changes", "--from", "12:10").stderr
+    rows = run("history", "secret/token", "--no-headers").stdout.splitlines()
+    assert [row.split("   ")[-1].strip() for row in rows] == ["(created)", "(recorded anew: redaction-key)"]
+    assert "recorded anew 2026-03-01 12:20:00+00:00" in run("show", "secret/token").stderr
 
 
 def test_diff_claims_neither_change_nor_sameness(run: Run) -> None:
