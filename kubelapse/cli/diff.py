@@ -18,7 +18,7 @@ from kubelapse.cli.errors import FAILED, Failure
 from kubelapse.cli.markers import masked
 from kubelapse.cli.options import object_options, reading
 from kubelapse.cli.references import Found, find
-from kubelapse.cli.rows import revision
+from kubelapse.cli.rows import object_name, revision
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import csv_text, json_text, plain, table
 from query.yamltext import yaml_text
@@ -101,10 +101,17 @@ def _print(session: Session, found: Found, answer: "JsonObject") -> int:
     elif output == "patch":
         session.out(json_text(answer.get("patch") or []) + "\n")
     elif output == "name":
-        session.out(f"{found.kind}/{plain(found.name)}\n" if differs(answer) else "")
+        session.out(f"{plain(_name(answer))}\n" if differs(answer) else "")
     else:
         _fields(session, answer)
     return 0
+
+
+def _name(answer: "JsonObject") -> str:
+    """As `changes -o name` writes it; where something differs, one side has the object."""
+    sides = [answer.get("to"), answer.get("from")]
+    events = [side.get("event") for side in sides if isinstance(side, dict)]
+    return next((object_name(event) for event in events if isinstance(event, dict)), "")
 
 
 def _fields(session: Session, answer: "JsonObject") -> None:
@@ -160,7 +167,10 @@ def unified(before: str, after: str, *, names: tuple[str, str], colored: bool) -
 def external(program: str, found: Found, before: str, after: str) -> int:
     """Run the user's diff program on two directories with one file each; its exit code."""
     # As kubectl does: only the name of the program and plain options, no shell.
-    words = [word for word in shlex.split(program) if word]
+    try:
+        words = [word for word in shlex.split(program) if word]
+    except ValueError:  # a quote without its end
+        words = []
     if not words or not all(re.fullmatch(r"[\w./=+,:-]+", word) for word in words):
         raise Failure(f"KUBECTL_EXTERNAL_DIFF={program!r} is no program with plain arguments")
     with tempfile.TemporaryDirectory(prefix="kubelapse-diff-") as folder:

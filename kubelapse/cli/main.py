@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from kubelapse import __version__
-from kubelapse.cli.errors import Failure
+from kubelapse.cli.errors import FAILED, Failure
 
 # command → (module, one line of help); the function is named like the command
 COMMANDS = {
@@ -94,17 +94,22 @@ def run(argv: Sequence[str]) -> int:
     except click.Abort:
         return 130
     except (BrokenPipeError, SystemExit):  # click makes the one into the other
-        return _reader_left()
+        _drop_output()
+        return 141
+    except OSError as error:
+        _drop_output()
+        where = f"{error.filename} cannot be used" if error.filename else "the answer cannot be written"
+        Failure(f"{where}: {error.strerror or error}").show()
+        return FAILED
     except MemoryError:
         Failure("out of memory: ask a narrower question, or with --limit").show()
-        return 2
+        return FAILED
     return code if isinstance(code, int) else 0
 
 
-def _reader_left() -> int:
-    # What is still buffered must not be tried again at exit (Python documentation, "Note on SIGPIPE").
+def _drop_output() -> None:
+    """What is still buffered must not be tried again at exit (Python documentation, "Note on SIGPIPE")."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from kubelapse.cli.errors import Failure
 from kubelapse.cli.markers import redacted_places, without_markers
 from kubelapse.cli.options import object_options, reading
 from kubelapse.cli.references import Found, find
-from kubelapse.cli.rows import revision
+from kubelapse.cli.rows import object_name, revision
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import json_text, plain
 from query.yamltext import yaml_text
@@ -64,7 +64,9 @@ async def show(
     _about(session, found, answer)
     if not clean and (places := redacted_places(content)):
         session.note(f"redacted, a keyed hash stands for the value: {', '.join(places)}")
-    _print(session, found, content)
+    event = answer["event"]
+    assert isinstance(event, dict)
+    _print(session, object_name(event), content)
     session.limits(answer)
 
 
@@ -109,10 +111,10 @@ def _about(session: Session, found: Found, answer: "JsonObject") -> None:
     session.note(f"{found}{as_of}: {revision(session, event)}")
 
 
-def _print(session: Session, found: Found, content: "JsonObject") -> None:
+def _print(session: Session, name: str, content: "JsonObject") -> None:
     if session.style.output == "yaml":
         session.out(yaml_text(content))
     elif session.style.output == "name":
-        session.out(f"{found.kind}/{plain(found.name)}\n")
+        session.out(f"{plain(name)}\n")
     else:
         session.out(json_text(content, indent=session.style.output == "json") + "\n")

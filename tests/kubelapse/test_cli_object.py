@@ -113,6 +113,14 @@ def test_an_external_program_that_fails_or_is_missing_is_an_error_above_1(run: R
     args = ("diff", "deploy/web", "--from", "12:01", "--to", "12:30")
     assert run(*args, KUBECTL_EXTERNAL_DIFF="no-such-program").exit_code == 2
     assert run(*args, KUBECTL_EXTERNAL_DIFF="sh -c;reboot").exit_code == 2
+    assert "no program with plain arguments" in run(*args, KUBECTL_EXTERNAL_DIFF="diff -u 'a").stderr
+
+
+def test_names_are_written_as_kubectl_writes_them(run: Run) -> None:
+    assert run("show", "deploy/web", "-o", "name").stdout == "deployment.apps/web\n"
+    assert run("diff", "deploy/web", "--from", "12:01", "--to", "12:30", "-o", "name").stdout == "deployment.apps/web\n"
+    gone = ("diff", "po/web-1", "--from", "12:03", "--to", "12:03:30", "-o", "name")
+    assert run(*gone).stdout == "pod/web-1\n"
 
 
 def test_diff_needs_an_earlier_moment(run: Run) -> None:

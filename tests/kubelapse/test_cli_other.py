@@ -3,7 +3,9 @@
 import csv
 import json
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -86,9 +88,15 @@ def test_watch_needs_a_server(tmp_path: object) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    import subprocess
-
     whole = f"{sys.executable} -m kubelapse --help | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", whole], capture_output=True, text=True)
     assert done.stdout.strip() in ("0", "141")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_output_that_takes_nothing_more_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "kubelapse", "version", "--client"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "error: the answer cannot be written: No space left on device\n")
