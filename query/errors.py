@@ -7,6 +7,7 @@ QueryError
 │   └── UnknownKind    no recorded cluster serves this type; carries what was probably meant
 ├── BadCursor      a cursor or resume token that this server did not give out
 ├── BadWindow      `from` is not before `to`, or a limit is out of range
+├── TooManyObjects more objects differ than one answer may hold
 ├── BadRevision    no recorded revision has this resourceVersion
 ├── DamagedHistory a stored row does not say what its hash promises; never shown as if it did
 └── TooBusy        every reader is taken; worth another try in a moment
@@ -47,6 +48,10 @@ class BadCursor(QueryError):
 
 class BadWindow(QueryError):
     """A window without extent, or a limit out of range."""
+
+
+class TooManyObjects(QueryError):
+    """More objects than one answer may hold."""
 
 
 class BadRevision(QueryError):

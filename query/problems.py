@@ -18,6 +18,7 @@ from query.errors import (
     QueryError,
     TooBusy,
     TooManyFollowers,
+    TooManyObjects,
     UnknownKind,
 )
 from query.models import Problem
@@ -47,6 +48,7 @@ _STATUS: tuple[tuple[type[QueryError], int, str, str], ...] = (
     (BadReference, 400, "bad-reference", "Names nothing"),
     (BadCursor, 400, "bad-cursor", "Not a cursor"),
     (BadWindow, 422, "bad-window", "Not a window"),
+    (TooManyObjects, 422, "too-much", "Too much"),
     (BadRevision, 404, "unknown-revision", "Unknown resourceVersion"),
     (DamagedHistory, 500, "damaged-history", "Damaged history"),
     (TooManyFollowers, 429, "too-many-followers", "Too many followers"),

@@ -20,7 +20,7 @@ from query.models import (
     Problem,
     WholeChange,
 )
-from query.models_compared import Blame
+from query.models_compared import Blame, SnapshotDiff
 
 _ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
 _ANSWERS: dict[str, type] = {
@@ -29,6 +29,7 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/namespaces": Namespaces,
     "/api/v1/objects": Objects,
     "/api/v1/changes": ChangePage,
+    "/api/v1/diff": SnapshotDiff,
     "/api/v1/events/{identity}": WholeChange,
     "/api/v1/coverage": CoverageReport,
     _ONE: ObjectAt,

@@ -1,0 +1,190 @@
+"""The two ends of a comparison: which version of which object stood there, and the states of those that differ.
+
+Between two moments only objects with a change in the window can differ: `changes` names them, and of just these the
+newest version at either end is looked up, narrow, with the hash of its state. States are read for what has another
+hash. As everywhere, an object is there at T when one of its lives is; of several (an end was missed) the youngest.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from query import records, timeline
+from query.refs import ObjectRef
+from query.scope import Scope, where, window
+from schema.events import Op, Origin, event_id
+from schema.objects import kind_id
+from schema.store import Store
+
+AT_ONCE = 1000
+"""Objects whose states are read with one statement."""
+
+_NAME = "cluster, namespace, resource, `group`, name"
+_VERSION = """(epoch, seq, ts, ts_error, toString(op), toString(origin), hash, rv,
+        toString(cluster_uid), toString(kind), toString(version))"""
+_SIZE = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one life, without its state."""
+
+    ref: ObjectRef
+    uid: str
+    epoch: int
+    seq: int
+    ts: datetime
+    ts_error: float
+    op: Op
+    origin: Origin
+    hash: bytes
+    rv: str
+    cluster_uid: str
+    kind: str
+    version: str
+
+    @property
+    def key(self) -> str:
+        """Among the versions of a cluster."""
+        return f"{self.uid}/{self.epoch}/{self.seq}"
+
+    @property
+    def id(self) -> str:
+        """Of its event."""
+        return event_id(
+            cluster=self.ref.cluster,
+            cluster_uid=self.cluster_uid,
+            kind=kind_id(self.ref.resource, self.ref.group),
+            uid=self.uid,
+            epoch=self.epoch,
+            rv=self.rv,
+            op=self.op,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What stood at either end; `born`: the first version of the later life. `ended`: how the earlier one ended."""
+
+    before: Version | None
+    after: Version | None
+    born: Version | None = None
+    ended: Version | None = None
+
+    @property
+    def either(self) -> Version:
+        """The later end that there is."""
+        found = self.after or self.before
+        assert found is not None  # no pair is made of nothing
+        return found
+
+    @property
+    def recreated(self) -> bool:
+        """Another life under the same name."""
+        return self.before is not None and self.after is not None and self.before.uid != self.after.uid
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    before: Version | None
+    after: Version
+    first: Version
+
+
+def between(store: Store, scope: Scope, after: datetime, until: datetime) -> list[Pair]:
+    """Objects whose states at the two moments differ, by name."""
+    params: dict[str, object] = {}
+    named = scope.conditions(params)
+    touched = f"SELECT DISTINCT {_NAME} FROM changes {where([*named, *window(params, after, until)])}"
+    known = where([*named, "ts <= {until:DateTime64(6, 'UTC')}", f"({_NAME}) IN ({touched})"])
+    names: dict[ObjectRef, list[_Life]] = {}
+    for life in _lives(store, known, params, after):
+        names.setdefault(life.after.ref, []).append(life)
+    pairs = (_pair(lives) for lives in names.values())
+    return [pair for pair in pairs if pair is not None]
+
+
+def alive(store: Store, scope: Scope, at: datetime) -> list[Version]:
+    """The version of every object that was there at a moment, by name."""
+    params: dict[str, object] = {}
+    known = where([*scope.conditions(params), *window(params, None, at)])
+    names: dict[ObjectRef, list[Version]] = {}
+    for life in _lives(store, known, params, at):
+        names.setdefault(life.after.ref, []).append(life.after)
+    found = (_youngest(versions) for versions in names.values())
+    return [version for version in found if version is not None]
+
+
+def states(store: Store, versions: Iterable[Version]) -> dict[Version, bytes]:
+    """Their states, proved by their hashes. Raises DamagedHistory."""
+    wanted = sorted(versions, key=lambda each: each.ref.path)
+    found: dict[Version, bytes] = {}
+    for start in range(0, len(wanted), AT_ONCE):
+        found |= _some_states(store, wanted[start : start + AT_ONCE])
+    for version in wanted:
+        if version not in found:  # left out: rebuilt with a question of its own
+            whole = timeline.version(store, version.ref, version.uid, version.epoch, version.seq)
+            found[version] = bytes(whole.object or b"")
+    return found
+
+
+def _some_states(store: Store, wanted: Sequence[Version]) -> dict[Version, bytes]:
+    by_key = {(each.ref.cluster, each.key): each for each in wanted}
+    params: dict[str, object] = {
+        "clusters": sorted({each.ref.cluster for each in wanted}),
+        "namespaces": sorted({each.ref.namespace for each in wanted}),
+        "resources": sorted({each.ref.resource for each in wanted}),
+        "names": sorted({each.ref.name for each in wanted}),
+        "versions": [each.key for each in wanted],
+    }
+    sql = """
+        SELECT cluster, concat(uid, '/', toString(epoch), '/', toString(seq)) AS key, object FROM events
+        PREWHERE cluster IN {clusters:Array(String)} AND namespace IN {namespaces:Array(String)}
+            AND resource IN {resources:Array(String)} AND name IN {names:Array(String)}
+            AND concat(uid, '/', toString(epoch), '/', toString(seq)) IN {versions:Array(String)}
+        WHERE object != ''
+        LIMIT 1 BY cluster, key"""
+    found: dict[Version, bytes] = {}
+    for batch in store.stream(sql, params):
+        columns = [*batch.columns[:-1], batch.columns[-1].cast("binary")]
+        for cluster, key, state in zip(*(column.to_pylist() for column in columns), strict=True):
+            version = by_key[cluster, key]
+            found[version] = records.checked(state, version.hash.hex(), f"{version.ref} (uid {version.uid})")
+    return found
+
+
+def _lives(store: Store, known: str, params: dict[str, object], moment: datetime) -> Iterable[_Life]:
+    """Of each life: its newest version at `moment`, its newest and its first within `known`."""
+    parts = ", ".join(f"{side}.{n + 1}" for side in ("b", "a", "f") for n in range(_SIZE))
+    sql = f"""
+        SELECT {_NAME}, uid, {parts} FROM (
+            SELECT {_NAME}, uid,
+                maxIf({_VERSION}, ts <= {{moment:DateTime64(6, 'UTC')}}) AS b,
+                max({_VERSION}) AS a, min({_VERSION}) AS f
+            FROM events {known} GROUP BY {_NAME}, uid)"""
+    for row in store.rows(sql, {**params, "moment": moment}):
+        cluster, namespace, resource, group, name, uid = row[:6]
+        ref = ObjectRef(cluster=cluster, resource=resource, group=group, namespace=namespace, name=name)
+        before, after, first = (Version(ref, uid, *row[6 + n * _SIZE : 6 + (n + 1) * _SIZE]) for n in range(3))
+        yield _Life(before if before.seq else None, after, first)
+
+
+def _pair(lives: Sequence[_Life]) -> Pair | None:
+    """None when nothing differs."""
+    before = _youngest([life.before for life in lives if life.before is not None])
+    after = _youngest([life.after for life in lives])
+    if before is None and after is None:
+        return None
+    if before and after and before.uid == after.uid and before.hash == after.hash:
+        return None
+    return Pair(
+        before=before,
+        after=after,
+        born=next((life.first for life in lives if after and life.after.uid == after.uid), None),
+        ended=next((life.after for life in lives if before and life.after.uid == before.uid), None),
+    )
+
+
+def _youngest(versions: Sequence[Version]) -> Version | None:
+    living = [each for each in versions if each.op != "delete"]
+    return max(living, key=lambda each: (each.ts, each.epoch, each.seq), default=None)

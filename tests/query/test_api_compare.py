@@ -1,0 +1,101 @@
+"""`/diff` of sets and `/blame` as their users meet them: names, shapes, and what is said when something is missing."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from query.app import create_app
+from query.settings import QuerySettings
+from schema.chdb import ChdbStore
+from tests.fakes.history import History, at
+
+
+@pytest.fixture
+async def api(store: ChdbStore) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, one second after the newest watermark that tests write."""
+    settings = QuerySettings(version="1.2.3")
+    app = create_app(store=store, settings=settings, registry=CollectorRegistry(), clock=lambda: at(1000))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.fixture
+def shop(store: ChdbStore, history: History) -> History:
+    """A Deployment scaled, a ConfigMap created, and a namespace beside it with the same Deployment."""
+    history.watch(from_=0, to=999)
+    history.put("deployments.apps", "shop/web", {"spec": {"replicas": 1}}, at=10, by="helm", labels={"app": "web"})
+    history.put("deployments.apps", "test/web", {"spec": {"replicas": 5}}, at=10, by="helm")
+    history.put("deployments.apps", "shop/web", {"spec": {"replicas": 3}}, at=20, by="scale", labels={"app": "web"})
+    history.put("configmaps", "shop/new", {"data": {}}, at=30, by="helm")
+    history.store(store)
+    return history
+
+
+async def ask(api: httpx.AsyncClient, url: str, params: dict[str, str], status: int = 200) -> Any:
+    answer = await api.get(url, params=params)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+NOW = "2026-03-01T12:16:40Z"
+
+
+async def test_a_diff_of_a_scope_is_a_whole_answer(api: httpx.AsyncClient, shop: History) -> None:
+    window = {"from": "2026-03-01T12:00:15Z", "to": "now"}
+    answer = await ask(api, "/api/v1/diff", {"cluster": shop.cluster, "namespace": "shop", **window})
+    (changed,) = answer["changed"]
+    assert {key: changed["fields"][0][key] for key in ("path", "op", "before", "after", "by", "when")} == {
+        "path": "spec.replicas",
+        "op": "replace",
+        "before": 1,
+        "after": 3,
+        "by": "scale",
+        "when": "2026-03-01T12:00:20Z",
+    }
+    assert [each["name"] for each in answer["added"]] == ["new"]
+    assert answer["coverage"]["complete"]
+    assert (answer["from"], answer["to"]) == (window["from"], NOW)
+    assert "selector" not in answer
+    narrow = {"cluster": shop.cluster, "selector": "app=web", "states": "on"}
+    only = await ask(api, "/api/v1/diff", narrow | window)
+    assert only["added"] == []
+    assert only["changed"][0]["after"]["spec"] == {"replicas": 3}
+
+
+async def test_two_namespaces_are_compared_now_unless_said_otherwise(api: httpx.AsyncClient, shop: History) -> None:
+    places = {"cluster": shop.cluster, "namespace": "shop", "to_namespace": "test", "kind": "deploy"}
+    answer = await ask(api, "/api/v1/diff", places)
+    paths = {each["path"] for each in answer["changed"][0]["fields"]}
+    assert paths == {"spec.replicas", "metadata.labels"}
+    assert (answer["from"], answer["to"]) == (NOW, NOW)
+    assert "metadata.uid" in answer["ignored"]
+    assert answer["coverage"]["complete"]
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "word"),
+    [
+        ({"from": "5m", "to": "10m"}, 422, "before it begins"),
+        ({"to_namespace": "test"}, 400, "Which namespace"),
+        ({"namespace": "shop", "to_namespace": "shop"}, 400, "the same place"),
+        ({"to_cluster": "nope"}, 400, "No cluster 'nope'"),
+    ],
+)
+async def test_what_cannot_be_compared_is_refused_in_words(
+    api: httpx.AsyncClient, shop: History, params: dict[str, str], status: int, word: str
+) -> None:
+    problem = await ask(api, "/api/v1/diff", {"cluster": shop.cluster, **params}, status)
+    assert word in problem["detail"]
+    assert problem["hint"]
+
+
+async def test_blame_of_one_path(api: httpx.AsyncClient, shop: History) -> None:
+    url = f"/api/v1/objects/{shop.cluster}/deployments.apps/shop/web/blame"
+    answer = await ask(api, url, {"path": "spec.replicas"})
+    (field,) = answer["fields"]
+    assert (field["value"], field["previous"], field["by"], field["basis"]) == (3, 1, "scale", "change")
+    assert answer["coverage"]["complete"]
+    assert "is not a path" in (await ask(api, url, {"path": "a[[b"}, 400))["detail"]
