@@ -25,7 +25,6 @@ from schema.objects import Kind, Scope
 
 log = logging.getLogger(__name__)
 
-KINDS: Final = frozenset({"events", "events.events.k8s.io"})
 _UNKNOWN_SKEW: Final = timedelta(seconds=2)
 _REMEMBERED_LISTS: Final = ("expired", "checkpoint lost", "unreadable")
 

@@ -37,6 +37,7 @@ from query.web import (
 )
 from query.yamltext import yaml_text
 from schema.events import Event
+from schema.objects import KUBE_EVENTS
 
 router = APIRouter(prefix="/objects/{cluster}/{kind}/{namespace}/{name}", tags=["one object"])
 
@@ -191,7 +192,19 @@ async def blame(
 
 
 def _ref(here: Context, cluster: str, kind: str, namespace: str, name: str) -> ObjectRef:
-    return object_ref(cluster, kind_in_path(here.store, cluster, kind), namespace, name)
+    ref = object_ref(cluster, kind_in_path(here.store, cluster, kind), namespace, name)
+    if ref.kind_id in KUBE_EVENTS:
+        raise Refused(
+            problems.problem(
+                404,
+                "not-recorded",
+                "Not recorded",
+                "Kubernetes Events are recorded as a class of their own, not as objects with a history.",
+                hint="Ask for the object that they are about.",
+                state="not-recorded",
+            )
+        )
+    return ref
 
 
 def _instant(when: Moment | RvRef) -> datetime | RvRef:

@@ -25,7 +25,7 @@ from query.models import Coverage, CoverageReport, Interval, Span, Unwatched
 from query.refs import KnownKind, known_kinds
 from query.scope import CLUSTER_SCOPE, Scope, one_of, where
 from query.times import rfc3339
-from schema.objects import kind_id, split_kind_id
+from schema.objects import KUBE_EVENTS, kind_id, split_kind_id
 from schema.store import Store
 
 LIVE_LAG = timedelta(seconds=15)
@@ -66,7 +66,12 @@ class _Verdict:
 
 def assess(store: Store, scope: Scope, window: Window, *, kinds: Sequence[KnownKind] | None = None) -> Coverage:
     """The coverage object of an answer. `kinds`: discovery, when the caller has read it already."""
-    return _assess(_read(store, scope), _asked(store, scope, kinds), _served_since(store, scope), scope, window)
+    ledger, asked = _read(store, scope), _asked(store, scope, kinds)
+    found = _assess(ledger, asked, _served_since(store, scope), scope, window)
+    if any(kind_id(*kind) in KUBE_EVENTS for kind in scope.kinds):
+        found.complete = False
+        found.why.append("Kubernetes Events are a class of their own: lists of objects and changes leave them out.")
+    return found
 
 
 def report(

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 
 CLUSTER_NAME = re.compile(r"[A-Za-z0-9._@-]{1,100}")
+KUBE_EVENTS = frozenset({"events", "events.events.k8s.io"})
+"""Kubernetes Events, in both of their APIs: recorded as occurrences of their own class, not as versions of objects."""
 
 
 def kind_id(resource: str, group: str) -> str:

@@ -17,9 +17,11 @@ def shop_store(store: ChdbStore) -> ChdbStore:
             kind_info("configmaps", "ConfigMap"),
             kind_info("secrets", "Secret", reason=f"{FORBIDDEN_IN}bank"),
             kind_info("nodes", "Node", namespaced=False, watching="forbidden", reason="no right"),
+            kind_info("events", "Event", short="ev"),
             kind_info("leases", "Lease", watching="off", reason="not by default"),
         ),
     )
+    told.watch("events", from_=0, to=HOUR)
     told.watch("configmaps", "secrets", from_=0, to=HOUR, namespace="shop")
     told.watch("configmaps", from_=0, to=HOUR, namespace="bank")
     told.store(store)
@@ -58,3 +60,11 @@ def test_what_is_not_recorded_is_never_just_empty(run: Run, args: tuple[str, ...
 def test_coverage_lists_what_may_not_be_read(run: Run) -> None:
     lines = [line.split()[:3] for line in run("coverage", "--gaps").stdout.splitlines()[1:]]
     assert lines == [["nodes", "(all)", "forbidden"], ["secrets", "(all)", "forbidden"]]
+
+
+def test_kubernetes_events_are_not_passed_off_as_never_seen(run: Run) -> None:
+    for command in (("show", "ev/web.17"), ("history", "event/web.17"), ("diff", "events/web.17", "--from", "12:01")):
+        result = run(*command)
+        assert result.exit_code == 2
+        assert "error: Kubernetes Events are recorded as a class of their own, not as objects" in result.stderr
+    assert run("changes", "--kind", "ev", "--require-complete").exit_code == 3

@@ -185,6 +185,16 @@ def test_what_was_asked_beside_the_known_is_not_passed_over(store: ChdbStore, hi
     assert coverage.assess(store, scope, window).why == ["Not watched in namespace: c."]
 
 
+def test_no_list_of_changes_claims_to_know_all_kubernetes_events(store: ChdbStore) -> None:
+    history = History("events", kinds=(*KINDS, kind_info("events", "Event")))
+    history.watch(*ALL, "events", from_=0, to=100)
+    assert assess(store, history, 0, 50).complete
+    asked = assess(store, history, 0, 50, kind=("events", ""))
+    assert (asked.complete, len(asked.why)) == (False, 1)
+    scope = Scope(clusters=(history.cluster,), kinds=(("events", ""),))
+    assert coverage.report(store, scope, at(0), at(50)).coverage.complete
+
+
 def test_a_kind_that_came_later_was_not_missing_before(store: ChdbStore, history: History) -> None:
     history.watch(from_=0, to=100)
     history.store(store)
