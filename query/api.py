@@ -85,7 +85,7 @@ async def snapshot(here: Here, params: Scoped, at: Time = "", tz: Tz = "UTC") ->
         return scope, stream_headers(at=when.at, coverage=covered)
 
     scope, headers = await here.readers.run(question)
-    chunks = here.readers.stream(lambda: lines(_or_status(inventory.snapshot(here.store, scope, when.at))))
+    chunks = await here.readers.stream(lambda: lines(_or_status(inventory.snapshot(here.store, scope, when.at))))
     return StreamingResponse(chunks, media_type=JSONL, headers=headers)
 
 
@@ -103,8 +103,13 @@ async def covered(here: Here, request: Request, params: Scoped, window: Windowed
 
 def _or_status(states: Iterator[bytes]) -> Iterator[bytes]:
     """States; a failure midway becomes a last line that no one takes for an object of theirs, as in a watch."""
+    begun = False
     try:
-        yield from states
+        for state in states:
+            begun = True
+            yield state
     except (QueryError, StoreError) as error:
+        if not begun:
+            raise
         status = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "message": str(error)}
         yield orjson.dumps(status)

@@ -80,7 +80,7 @@ async def listed(
             answer.headers["Link"] = f'<{request.url.include_query_params(cursor=page.next)}>; rel="next"'
         return answer
     headers = stream_headers(at=page.to, after=page.from_, coverage=page.coverage, hidden=page.hidden)
-    chunks = here.readers.stream(lambda: lines(iter(changes.every(here.store, ask))))
+    chunks = await here.readers.stream(lambda: lines(iter(changes.every(here.store, ask))))
     return StreamingResponse(chunks, media_type=JSONL, headers=headers)
 
 

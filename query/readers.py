@@ -7,7 +7,7 @@ When every thread is taken a caller waits for `patience` seconds and is then ask
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -42,18 +42,18 @@ class Readers:
         answer.add_done_callback(lambda _: self._free.release())
         return await asyncio.shield(answer)
 
-    async def stream(self, chunks: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
-        """The chunks of a blocking iterator. Raises TooBusy before the first one; leaving early stops the iterator."""
+    async def stream(self, chunks: Callable[[], Iterator[bytes]]) -> "Chunks":
+        """The chunks of a blocking iterator; leaving early stops it.
+
+        The first one is here when this returns, so that what fails fails before an answer has begun: TooBusy, and
+        whatever the iterator raises.
+        """
         await self._take(self._free_streams)
-        handover = _Handover(asyncio.get_running_loop(), self._closing)
-        work = self._stream_pool.submit(handover.feed, chunks)
         loop = asyncio.get_running_loop()
+        handover = _Handover(loop, self._closing)
+        work = self._stream_pool.submit(handover.feed, chunks)
         work.add_done_callback(lambda _: _unless_closed(loop, self._free_streams.release))
-        try:
-            while (chunk := await handover.next()) is not None:
-                yield chunk
-        finally:
-            handover.left.set()
+        return await Chunks(handover).begin()
 
     def close(self) -> None:
         """End streams at their next chunk, and wait for the questions under way."""
@@ -66,6 +66,37 @@ class Readers:
             await asyncio.wait_for(free.acquire(), self._patience)
         except TimeoutError as error:
             raise TooBusy("Every reader is busy with other questions.", "Ask again in a few seconds.") from error
+
+
+class Chunks:
+    """An asynchronous iterator that lets its thread go when it ends, is closed, or is dropped unread."""
+
+    def __init__(self, handover: "_Handover") -> None:
+        self._handover = handover
+        self._first: bytes | None = None
+        self._begun = False
+
+    async def begin(self) -> "Chunks":
+        """Wait for the first chunk."""
+        self._first = await self._handover.next()
+        return self
+
+    def __aiter__(self) -> "Chunks":
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next chunk; raises what the iterator raised."""
+        chunk = await self._handover.next() if self._begun else self._first
+        self._begun = True
+        if chunk is None:
+            self._handover.left.set()
+            raise StopAsyncIteration
+        return chunk
+
+    def __del__(self) -> None:
+        """Nobody takes what is left."""
+        self._handover.left.set()
 
 
 class _Handover:
