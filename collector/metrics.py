@@ -20,6 +20,11 @@ class Metrics:
             "lists", "Complete lists; any reason but `first` may have cost intermediate versions.", "kind", "reason"
         )
         self.expired = counter("expired", "Times the server had forgotten the version to resume from (410).", "kind")
+        self.healed = counter("healed_events", "Versions that a watch had lost, read back from etcd.", "kind")
+        self.healing_requests = counter("healing_requests", "Lists of earlier versions asked for to heal.", "kind")
+        self.healings_given_up = counter(
+            "healings_given_up", "Times nothing could be healed: a fresh list was compared instead.", "kind"
+        )
         self.gaps = counter("gaps", "Gaps put on record.", "kind", "reason")
         self.reconnects = counter("reconnects", "Watches resumed, by the state before.", "kind", "after")
         self.late = counter("late_events", "Lines read late, whose time is an estimate.", "kind")

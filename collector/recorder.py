@@ -59,6 +59,11 @@ class Sighted:
         """Several writes may lie between this version and the one before."""
         return self.origin == "relist"
 
+    @property
+    def streamed(self) -> bool:
+        """It is one of all writes, in their order: from a watch, or what a watch would have said."""
+        return self.origin in ("watch", "healed")
+
 
 class Recorded(NamedTuple):
     """An event; `claim`: the second in which the server stamped this very write; `floor`: it was not before."""
@@ -105,7 +110,7 @@ class Recorder:
         event.claimed_at = managed.newest or stamped
         event.managed = _managed(seen)
         self._remember(event, composed, managed)
-        return Recorded(event, stamped if how.origin == "watch" else None, managed.newest or stamped)
+        return Recorded(event, stamped if how.streamed else None, managed.newest or stamped)
 
     def change(self, seen: Observation, entry: Entry, how: Sighted) -> Recorded:
         """The next event of a chain."""
@@ -242,7 +247,7 @@ class Recorder:
         state: bytes,
     ) -> Event:
         capture, kind = self._capture, self._kind
-        whole = len(state) <= self._policy.keyframe_bytes or op != "update" or how.origin != "watch"
+        whole = len(state) <= self._policy.keyframe_bytes or op != "update" or not how.streamed
         return Event(
             id=event_id(
                 cluster=capture.cluster,

@@ -41,6 +41,22 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealingLimits:
+    """What reading the past from etcd may cost, each time and for each kind."""
+
+    requests: int = 2000
+    """0: never heal."""
+    parallel: int = 8
+    """Requests under way at a time, of all kinds together."""
+    seconds: float = 45.0
+    """Less than the 75 s after which the API server would forget again what has happened meanwhile."""
+    bytes: int = 64 * 2**20
+    """Of versions that are held until all have been read."""
+    objects: int = 100_000
+    """Seen in whole lists (metadata only), in search of lives that both ends of the gap do not show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
     """What to capture, under which name, with which limits.
 
@@ -67,4 +83,5 @@ class CollectorSettings:
     """Bytes read and not yet processed, per watch; beyond it reading waits, and the metric says so."""
     slice_lines: int = 48
     """Lines between two looks at the sockets."""
+    healing: HealingLimits = HealingLimits()
     timings: Timings = Timings()

@@ -33,7 +33,7 @@ from collector.relist import EPOCH_CAUSES, MEMORY_LOST, REDACTION_KEY, VERSION_S
 from collector.sink import Position, Remembered
 from collector.skew import Skew
 from schema.canonical import digest
-from schema.events import Event, Gap, Record
+from schema.events import Event, Gap, Origin, Record
 from schema.objects import Kind, Scope
 
 __all__ = ["Tracker", "TrackerPolicy"]
@@ -93,6 +93,7 @@ class Tracker:
             unreadable=self._unreadable_item,
         )
         self._position: Position | None = None
+        self._origin: Origin = "watch"
         self._epoch = 0
         self._cause = ""
         self._pending_cause = ""
@@ -243,7 +244,7 @@ class Tracker:
             return None
         how = Sighted(
             at=self._stamp(at),
-            origin="watch",
+            origin=self._origin,
             epoch=self._epoch,
             cause=self._cause,
             gap=self._open_gaps.pop(uid, None) if self._open_gaps else None,

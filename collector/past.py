@@ -1,0 +1,108 @@
+"""Exact lists of one scope, within limits: how healing reads what etcd still has.
+
+An API server that has just started is busy, or goes away again; so questions are repeated while there is time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Final, TypeVar
+
+from collector.cluster import Busy, Cluster, Expired, Page, Unreachable
+from collector.lives import Life, Version, version_of
+from collector.observation import read_header
+from collector.settings import CollectorSettings
+from schema.objects import Kind, Scope
+
+T = TypeVar("T")
+
+RETRY: Final = 0.5
+"""Seconds before a request is repeated that found the server busy or away."""
+
+
+class Spent(Exception):
+    """Requests, time or bytes are used up."""
+
+
+class Reader:
+    """Exact lists of one scope, counted."""
+
+    def __init__(
+        self, cluster: Cluster, kind: Kind, scope: Scope, *, gate: asyncio.Semaphore, settings: CollectorSettings
+    ) -> None:
+        self.scope = scope
+        self.requests = 0
+        self._cluster = cluster
+        self._kind = kind
+        self._gate = gate
+        self._page_size = settings.page_size
+        self._most = settings.healing.requests
+        self._bytes = settings.healing.bytes
+        self._deadline = asyncio.get_running_loop().time() + settings.healing.seconds
+
+    @property
+    def room(self) -> int:
+        """Requests that are left."""
+        return 0 if self._late() else self._most - self.requests
+
+    def pages(self, objects: int) -> int:
+        """Requests for a whole list of so many objects."""
+        return -(-objects // self._page_size)
+
+    async def one(self, life: Life) -> Version | None:
+        """The version of this life that was current at the revision it asks for."""
+        if self.room <= 0 or self._bytes <= 0:
+            raise Spent
+        known, rv = life.known, str(life.ask)
+        page = await self._exact(known.namespace, rv=rv, name=known.name, limit=0)
+        self._bytes -= sum(map(len, page.items))
+        for item in page.items:
+            header = read_header(item)
+            if header.life == life.uid:
+                return version_of(item, header)
+        return None
+
+    async def all(self, rv: int, *, metadata: bool) -> list[bytes]:
+        """Every object of the scope at this revision."""
+        items, more = list[bytes](), ""
+        while True:
+            page = await self._exact(
+                self.scope.namespace, rv=str(rv), more=more, limit=self._page_size, metadata=metadata
+            )
+            items += page.items
+            if not (more := page.more):
+                return items
+
+    async def is_kept(self, rv: int) -> bool:
+        """Whether etcd still has this revision."""
+        try:
+            await self._exact(self.scope.namespace, rv=str(rv), limit=1, metadata=True)
+        except Expired:
+            return False
+        return True
+
+    async def _exact(
+        self, namespace: str, *, rv: str, name: str = "", more: str = "", limit: int, metadata: bool = False
+    ) -> Page:
+        while True:
+            try:
+                async with self._gate:
+                    self.requests += 1
+                    return await self._cluster.exact(
+                        self._kind, namespace, rv=rv, name=name, more=more, limit=limit, metadata=metadata
+                    )
+            except (Busy, Unreachable) as error:
+                if self._late():
+                    raise
+                await asyncio.sleep(error.retry_after or RETRY)
+
+    def _late(self) -> bool:
+        return asyncio.get_running_loop().time() > self._deadline
+
+
+async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
+    """All answers; when one failed, its failure, once all have come."""
+    answers = await asyncio.gather(*asks, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
