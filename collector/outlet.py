@@ -80,6 +80,8 @@ class Outlet:
         changes = Counter((record.op, record.origin) for record in records if isinstance(record, Event))
         for (op, origin), number in changes.items():
             self._metrics.events.labels(self.scope.kind, op, origin).inc(number)
+            if origin == "healed":
+                self._metrics.healed.labels(self.scope.kind).inc(number)
         if len(records) > changes.total():
             self._metrics.kube_events.inc(sum(isinstance(record, KubeEvent) for record in records))
             for record in records:

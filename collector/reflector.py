@@ -28,6 +28,7 @@ from collector.backoff import Backoff, set_within
 from collector.burst import Snapshot, list_all
 from collector.clock import Clock, numeric
 from collector.cluster import Cluster, ClusterError, Expired, Forbidden, NotServed, StreamingRefused, bookmarked
+from collector.healing import EXPIRED, Healed, Healer
 from collector.heartbeat import Heartbeat, Stamps
 from collector.intake import Intake
 from collector.lines import silent_bookmark
@@ -81,6 +82,7 @@ class Reflector:
         settings: CollectorSettings,
         clock: Clock,
         random: Random,
+        healer: Healer | None = None,
         resync: str = "",
         on_state: Callable[["Reflector"], None] = lambda _: None,
     ) -> None:
@@ -94,6 +96,7 @@ class Reflector:
         self._heartbeat = heartbeat
         self._skew = skew
         self._syncs = syncs
+        self._healer = healer
         self._metrics = metrics
         self._settings = settings
         self._timings = settings.timings
@@ -299,24 +302,28 @@ class Reflector:
             asked = self._stamps.next()
             async with self._open(rv="", initial=True, late_from=asked) as stream:
                 snapshot, at = await stream.read_burst()
-                await self._replace(snapshot, at=at, asked=asked)
+                await self._replace(snapshot, at=at, asked=asked, turn=turn)
                 await turn.aclose()
                 return await self._follow(stream)
 
     async def _sync_paged(self) -> float:
-        async with self._syncs:
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._syncs)
             asked = self._stamps.next()
             size = self._settings.page_size
             snapshot = await list_all(self._cluster, self.kind, self.scope.namespace, page_size=size)
-            await self._replace(snapshot, at=self._stamps.next(), asked=asked)
+            await self._replace(snapshot, at=self._stamps.next(), asked=asked, turn=turn)
         async with self._open(rv=snapshot.rv, initial=False, late_from=asked) as stream:
             return await self._follow(stream)
 
-    async def _replace(self, snapshot: Snapshot, *, at: datetime, asked: datetime) -> None:
-        """Compare a fresh list with memory and give out what it shows: all up to when it was asked for."""
+    async def _replace(self, snapshot: Snapshot, *, at: datetime, asked: datetime, turn: AsyncExitStack) -> None:
+        """Give out what a fresh list shows beside memory, healed if it can be: all up to when it was asked for."""
+        healed = await self._heal(snapshot, turn)
         reason, self._comparing = self._reason, True
         try:
-            if len(snapshot.items) <= LONG_LIST:
+            if healed is not None:
+                await self._outlet.give(await healed.take_up(rv=snapshot.rv, at=at), self._tracker.position)
+            elif len(snapshot.items) <= LONG_LIST:
                 records = self._tracker.replace(snapshot.items, rv=snapshot.rv, at=at, reason=reason)
                 await self._outlet.give(records, self._tracker.position)
             else:
@@ -325,9 +332,17 @@ class Reflector:
             self._comparing = False
         self._outlet.confirmed = at
         self._outlet.advance(asked)
-        self._metrics.relists.labels(self.kind.id, reason or "first").inc()
+        self._metrics.relists.labels(self.kind.id, "healed" if healed else reason or "first").inc()
         self._reason, self._version_doubted, self._stumbles = "", False, 0
         self._enter(State.STREAM)
+
+    async def _heal(self, snapshot: Snapshot, turn: AsyncExitStack) -> Healed | None:
+        """What the watch would have said up to the fresh list. It takes its time: others may list meanwhile."""
+        position = self._tracker.position
+        if self._healer is None or self._reason != EXPIRED or position is None:
+            return None
+        await turn.aclose()
+        return await self._healer.heal(self.kind, self.scope, self._tracker, position.rv, snapshot)
 
     async def _replace_many(self, snapshot: Snapshot, *, at: datetime, reason: str) -> None:
         """In a thread and in slices, so that sockets go on being read and not all events stand in memory at once.
@@ -366,7 +381,7 @@ class Reflector:
         self._metrics.expired.labels(self.kind.id).inc()
         again = bool(self._reason) or self._tracker.position is None
         if self._tracker.position is not None:
-            self._reason = self._reason or "expired"
+            self._reason = self._reason or EXPIRED
         log.warning("the server no longer has version %s of %s; comparing a fresh list", self.rv, self.scope)
         self._enter(State.RESYNC, str(error))
         return self._backoff.next(at_least=error.retry_after) if again else 0.0

@@ -1,4 +1,4 @@
-"""Which mind a scope gets: a Tracker with memory, or for Kubernetes Events the light one without."""
+"""Which mind a scope gets: a tracker with memory, or for Kubernetes Events the light one without."""
 
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
@@ -7,11 +7,11 @@ from collector.clock import Capture, Clock
 from collector.kubeevents import KubeEventTracker
 from collector.outlet import TrackerLike
 from collector.recorder import TrackerPolicy
+from collector.recovery import RecoveringTracker
 from collector.redact import Redactor
 from collector.settings import CollectorSettings
 from collector.sink import Position, Remembered
 from collector.skew import Skew
-from collector.tracker import Tracker
 from schema.objects import Kind, Scope
 
 KUBE_EVENTS: Final = frozenset({"events", "events.events.k8s.io"})
@@ -41,6 +41,8 @@ def factory(settings: CollectorSettings, *, skew: Skew, clock: Clock) -> Tracker
     def make(capture: Capture, kind: Kind, scope: Scope) -> RestorableTracker:
         if not has_memory(kind):
             return KubeEventTracker(origin=capture, kind=kind, scope=scope, skew=skew, clock=clock)
-        return Tracker(origin=capture, kind=kind, scope=scope, redactor=redactor, policy=policy, skew=skew, clock=clock)
+        return RecoveringTracker(
+            origin=capture, kind=kind, scope=scope, redactor=redactor, policy=policy, skew=skew, clock=clock
+        )
 
     return make

@@ -14,6 +14,7 @@ from typing import Final
 from collector.backoff import Backoff
 from collector.clock import Capture, Clock
 from collector.cluster import Cluster
+from collector.healing import Healer
 from collector.heartbeat import Heartbeat
 from collector.metrics import Metrics
 from collector.outlet import Emit
@@ -65,6 +66,7 @@ class Watches:
         self._clock = clock
         self._random = random
         self._on_change = on_change
+        self._healer = Healer(cluster, settings=settings, metrics=metrics)
         self._syncs = asyncio.Semaphore(settings.cold_syncs)
         self._tasks: dict[Scope, asyncio.Task[None]] = {}
         self._versions: dict[Scope, str] = {}
@@ -171,6 +173,7 @@ class Watches:
             settings=self._settings,
             clock=self._clock,
             random=self._random,
+            healer=self._healer,
             resync=resync,
             on_state=self._on_change,
         )

@@ -1,0 +1,122 @@
+"""When the API server has forgotten what happened but etcd has not: nothing is lost, and no gap is declared."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schema.chdb import ChdbStore
+from tests.controlplane.api import Api, Json
+from tests.controlplane.lab import Lab
+from tests.e2e import compare
+from tests.e2e.recorder import Recorder
+
+pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
+
+HOME = "/api/v1/namespaces/default"
+KINDS = ("configmaps", "secrets")
+WRITES = 12
+
+
+class Scribe:
+    """Writes, and keeps what the server said: (kind, uid, version, what a watch would call it)."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.told: set[tuple[str, str, int, str]] = set()
+
+    def create(self, resource: str, name: str) -> Json:
+        return self._note(resource, "ADDED", self.api.post(f"{HOME}/{resource}", {"metadata": {"name": name}}))
+
+    def change(self, resource: str, name: str) -> Json:
+        body = {"metadata": {"labels": {"at": str(time.time_ns())}}}
+        return self._note(resource, "MODIFIED", self.api.patch(f"{HOME}/{resource}/{name}", body))
+
+    def delete(self, resource: str, name: str) -> None:
+        """The deletion's own version is told to nobody: that of the next write is one more."""
+        gone = self.api.get(f"{HOME}/{resource}/{name}")["metadata"]["uid"]
+        self.api.delete(f"{HOME}/{resource}/{name}")
+        self.told.add((resource, gone, 0, "DELETED"))
+
+    def _note(self, resource: str, change: str, made: Json) -> Json:
+        meta = made["metadata"]
+        self.told.add((resource, meta["uid"], int(meta["resourceVersion"]), change))
+        return made
+
+
+def write_everything(scribe: Scribe, round_: str) -> None:
+    """Changes, an end, a new life under an old name, and a life that neither end of the absence shows."""
+    for resource in KINDS:
+        for _ in range(WRITES):
+            scribe.change(resource, "changed")
+        scribe.delete(resource, f"deleted-{round_}")
+        scribe.delete(resource, f"reborn-{round_}")
+        scribe.create(resource, f"reborn-{round_}")
+        scribe.create(resource, f"short-{round_}")
+        scribe.change(resource, f"short-{round_}")
+        scribe.delete(resource, f"short-{round_}")
+
+
+def test_what_etcd_still_has_is_recorded_as_if_the_watch_had_never_broken(
+    make_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    lab = make_lab(controllers=True)
+    recorder = Recorder(lab.kubeconfig, tmp_path / "data")
+    scribe = Scribe(lab.client())
+    for resource in KINDS:
+        for name in ("changed", "deleted-away", "reborn-away", "deleted-down", "reborn-down"):
+            scribe.create(resource, name)
+    recorder.start()
+    before = set(scribe.told)
+
+    recorder.kill()  # away, and the API server begins anew: its watch cache knows nothing of it
+    write_everything(scribe, "away")
+    lab.kill("apiserver")
+    lab.revive()
+    scribe.api = lab.client()
+    write_everything(scribe, "down")
+    began = time.monotonic()
+    recorder.start()
+    newest = max(int(scribe.api.get(f"{HOME}/{one}", limit="1")["metadata"]["resourceVersion"]) for one in KINDS)
+    for resource in KINDS:
+        recorder.wait_for(resource, newest - 1, seconds=90)
+    took = time.monotonic() - began
+    coverage = recorder.ask("/coverage", since="10m")["coverage"]
+    print(f"healed {took:.1f} s after the start; gaps: {coverage['gaps']}; {healings(recorder)}")
+    assert not [gap for gap in coverage["gaps"] if gap["resource"] != "events"]
+    assert recorder.stop() == 0, recorder.tail()
+
+    rows = [row for row in rows_of(recorder.data) if row.kind in KINDS and row.namespace == "default"]
+    healed = [row for row in rows if row.origin == "healed"]
+    told = {(kind, uid, rv if change != "DELETED" else 0, change) for kind, uid, rv, change in map(key, healed)}
+    assert scribe.told - before <= told
+    assert not [row for row in rows if row.origin == "relist"]
+    assert compare.chains(rows) == []
+    assert compare.patches(rows) == []
+
+
+def key(row: compare.Stored) -> tuple[str, str, int, str]:
+    return row.key
+
+
+def healings(recorder: Recorder) -> str:
+    """The counters, for the reader of the test's output."""
+    text = recorder.http.request("GET", f"{recorder.url}/metrics", timeout=10).data.decode()
+    lines = [
+        line for line in text.splitlines() if "heal" in line and not line.startswith("#") and "created" not in line
+    ]
+    totals: dict[str, float] = {}
+    for line in lines:
+        name = line.partition("{")[0]
+        totals[name] = totals.get(name, 0.0) + float(line.rpartition(" ")[2])
+    return str(totals)
+
+
+def rows_of(data: Path) -> list[compare.Stored]:
+    """Every row of a stopped recorder's store."""
+    store = ChdbStore.open(data / "store")
+    try:
+        return compare.stored(store)
+    finally:
+        store.close()
