@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 
 UNREADABLE: Final = "unreadable-object"
 UNNOTICED: Final = timedelta(seconds=1.5)
-"""So late a line may be without its claim, a whole second of the server's, giving it away."""
+"""So late a line may be without its claim, a whole second of the server's, giving it away: a stream that counted as
+current may have been behind by as much (measured: 0.8 s, on a server without a core to itself)."""
 PROOF: Final = timedelta(seconds=0.1)
 """So much a claim must be older than any live line's could be before it proves anything."""
 
@@ -196,7 +197,7 @@ class Tracker:
         if not_before is not None:
             self._hold(read, not_before)
         elif self._is_belied(read, at):
-            self._hold(read, self._last_ts - UNNOTICED)
+            self._hold(read, self._last_ts)
             records += self._release(at, "delayed")
         elif read:
             self._last_ts = read[-1].event.ts
@@ -206,7 +207,7 @@ class Tracker:
         return records
 
     def _hold(self, read: Sequence[Recorded], not_before: datetime) -> None:
-        since = max(not_before, self._floor)
+        since = max(not_before - UNNOTICED, self._floor)
         self._held += [(found.event, sighting(found, since, self._skew)) for found in read]
 
     def _is_belied(self, read: Sequence[Recorded], at: datetime) -> bool:
@@ -351,7 +352,7 @@ class Tracker:
 
     def _gap(self, from_rv: str, to_rv: str, at: datetime, reason: str) -> Gap:
         # Without a resume point nothing is known since the chains were opened.
-        since = max(self._position.at, self._floor) if self._position else from_micros(self._epoch * 1000)
+        since = max(self._position.at - UNNOTICED, self._floor) if self._position else from_micros(self._epoch * 1000)
         return self._ledger.gap(epoch=self._epoch, from_rv=from_rv, to_rv=to_rv, since=since, until=at, reason=reason)
 
     # ---- small things -----------------------------------------------------------------------------------------------
