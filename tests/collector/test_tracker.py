@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from collector.sink import Position
+from collector.tracker import UNNOTICED
 from schema.canonical import Json, JsonObject, canonical, digest, strip_envelope
 from schema.events import Event
 from schema.patch import apply, invert
