@@ -15,7 +15,8 @@ from query.models import Change, Coverage, Hidden
 class FieldChange(msgspec.Struct, kw_only=True):
     """One place that differs, and the change that made it so: `when` (give or take `ts_error` s), `by`, `event` (id).
 
-    `by` is a field manager; null where nobody is known, as for most removals. Between two places nothing is attributed.
+    `by` is a field manager; null where nobody is known, as for most removals. Nothing is attributed between two places,
+    nor where the changes in between are damaged.
     Redacted values under different keys are not `comparable`. `noise`: only machine noise ever wrote it in the window.
     """
 

@@ -19,7 +19,7 @@ from msgspec import Raw
 
 from query import ends, touches
 from query.ends import Pair, Version
-from query.errors import DamagedHistory, TooManyObjects
+from query.errors import TooManyObjects
 from query.models import Coverage, Hidden
 from query.models_compared import FieldChange, KindCount, ObjectChange, Revision, SnapshotDiff
 from query.records import labels
@@ -30,7 +30,7 @@ from schema.diff import Edit, diff
 from schema.listkeys import heuristic
 from schema.markers import comparable
 from schema.objects import kind_id
-from schema.patch import PatchConflict, to_patch
+from schema.patch import to_patch
 from schema.paths import Path, render
 from schema.store import Store
 
@@ -194,12 +194,7 @@ def _origins(
                 found[life, render(edit.path)] = origin
         if unsure and each.after is not None:
             doubtful.append((each.pair, each.after, unsure))
-    try:
-        return found | touches.walked(store, scope, after, until, doubtful)
-    except PatchConflict as error:
-        raise DamagedHistory(
-            f"The recorded changes do not fit together: {error}.", "Run `kubelapse verify` to see what is damaged."
-        ) from error
+    return found | touches.walked(store, scope, after, until, doubtful)
 
 
 def _life(pair: Pair) -> Life:

@@ -6,6 +6,7 @@ field) or where a newer one may mean the same item under another spelling, the o
 instead (`query.tracing`), so that every answer rests on values.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from schema.canonical import JsonObject
 from schema.events import event_id
 from schema.lookup import apart, overlap
 from schema.objects import kind_id
+from schema.patch import PatchConflict
 from schema.paths import Index, Path, parse, render
 from schema.store import Row, Store
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 """Objects whose changes are walked with one statement."""
@@ -119,7 +123,7 @@ def walked(
     until: datetime,
     wanted: Sequence[tuple[Pair, JsonObject, Sequence[Path]]],
 ) -> dict[tuple[Life, str], Origin]:
-    """The same for fields in doubt, each object with its later state: (life, path) → origin. Raises PatchConflict."""
+    """The same for fields in doubt, each object with its later state: (life, path) → origin."""
     found: dict[tuple[Life, str], Origin] = {}
     for start in range(0, len(wanted), AT_ONCE):
         some = wanted[start : start + AT_ONCE]
@@ -130,7 +134,12 @@ def walked(
         steps = tracing.steps_of_many(store, conditions, params, [pair.either.uid for pair, _, _ in some])
         for pair, state, paths in some:
             life = pair.either.ref.cluster, pair.either.uid
-            found |= {(life, render(path)): each for path, each in _walk(store, state, steps.get(life, []), paths)}
+            try:
+                origins = dict(_walk(store, state, steps.get(life, []), paths))
+            except PatchConflict as error:  # both states are proved all the same: only who and when stay unknown
+                log.warning("the history of %s does not fit together, run kubelapse verify: %s", pair.either.ref, error)
+                continue
+            found |= {(life, render(path)): each for path, each in origins.items()}
     return found
 
 

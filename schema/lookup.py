@@ -27,6 +27,13 @@ def leaves(doc: Json) -> Iterator[tuple[Path, Json]]:
     yield from _leaves(doc, ())
 
 
+def parts(node: Json, path: Path) -> list[tuple[Token, Json]]:
+    """What a container at this path holds, each with its token; nothing for scalars and empty containers."""
+    if isinstance(node, dict):
+        return [(Field(name), value) for name, value in node.items()]
+    return list(zip(_tokens(node, path), node, strict=True)) if isinstance(node, list) else []
+
+
 def overlap(one: Path, other: Path) -> bool:
     """Whether they name the same place, or one a place within the other's."""
     shared = min(len(one), len(other))
@@ -69,13 +76,10 @@ def _is_known_by(item: JsonObject, key: Key) -> bool:
 
 
 def _leaves(node: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(node, dict) and node:
-        for name, value in node.items():
-            yield from _leaves(value, (*path, Field(name)))
-    elif isinstance(node, list) and node:
-        for token, item in zip(_tokens(node, path), node, strict=True):
-            yield from _leaves(item, (*path, token))
-    else:
+    below = parts(node, path)
+    for token, part in below:
+        yield from _leaves(part, (*path, token))
+    if not below:
         yield path, node
 
 

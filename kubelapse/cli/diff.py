@@ -1,4 +1,4 @@
-"""`kubelapse diff`: what differs in one object between two moments.
+"""`kubelapse diff`: what differs in one object between two moments; without a name, in a whole scope (`cli.sets`).
 
 Exit codes and KUBECTL_EXTERNAL_DIFF are those of kubectl diff (kubectl pkg/cmd/diff): 0 the same, 1 different, above 1
 an error. Redacted values are shown as changed or unchanged, never as what they stand for.
@@ -16,7 +16,7 @@ import click
 
 from kubelapse.cli.errors import FAILED, Failure
 from kubelapse.cli.markers import masked
-from kubelapse.cli.options import object_options, reading
+from kubelapse.cli.options import ScopeArgs, reading, scope_options
 from kubelapse.cli.references import Found, find
 from kubelapse.cli.rows import object_name, revision
 from kubelapse.cli.session import Session
@@ -24,27 +24,71 @@ from kubelapse.cli.text import csv_text, json_text, plain, table
 from query.yamltext import yaml_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from schema.canonical import Json, JsonObject
 
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command("diff")
-@object_options
-@click.option(
-    "--since", "--from", "start", metavar="TIME", required=True, help="The earlier moment: 2h, 14:05, rv:12345."
-)
+@click.argument("reference", metavar="[TYPE/NAME]", nargs=-1)
+@scope_options
+@click.option("--uid", metavar="UID", help="One life of the object.")
+@click.option("--since", "--from", "start", metavar="TIME", help="The earlier moment: 2h, 14:05, rv:12345.")
 @click.option("--to", "--until", "end", metavar="TIME", default="now", show_default=True, help="The later moment.")
+@click.option("--to-namespace", metavar="NS", help="Compare with this namespace, object by object.")
+@click.option("--to-cluster", metavar="NAME", help="Compare with this recorded cluster.")
+@click.option("--summary", is_flag=True, help="Only how many objects of each kind differ.")
+@click.option("--noise", type=click.Choice(["on", "off"]), default="on", help="off: nothing is hidden as noise.")
+@click.option("--first-sight", is_flag=True, help="Also what was seen for the first time between the moments.")
 @reading(formats=("unified", "table", "wide", "json", "jsonl", "yaml", "csv", "name", "patch"), default="unified")
 async def diff(
-    session: Session, reference: tuple[str, ...], namespace: str | None, uid: str | None, start: str, end: str
+    session: Session,
+    reference: tuple[str, ...],
+    scope: ScopeArgs,
+    uid: str | None,
+    start: str | None,
+    end: str,
+    to_namespace: str | None,
+    to_cluster: str | None,
+    summary: bool,
+    noise: str,
+    first_sight: bool,
 ) -> None:
-    """What differs in one object between two moments; exit code 1 when something does.
+    """What differs between two moments, in one object or, without a name, in everything; exit code 1 when something
+    does. With --to-namespace or --to-cluster: between two places.
 
     \b
     kubelapse diff deploy/web -n shop --from 2h
+    kubelapse diff -n shop --from 14:00 --to 14:20 --summary
+    kubelapse diff -n shop --to-namespace staging --kind deploy,cm
     KUBECTL_EXTERNAL_DIFF='dyff between' kubelapse diff deploy/web --from 14:00 --to 14:20
     """
+    places = bool(to_namespace or to_cluster)
+    if start is None and not places:
+        raise click.UsageError("say what to compare: --from TIME, --to-namespace NS or --to-cluster NAME")
+    if reference and (scope.selector or scope.kind):
+        raise click.UsageError("-l and --kind choose among objects, TYPE/NAME names one: give one or the other")
+    if reference and not places:
+        await _one(session, reference, scope.namespace, uid, str(start), end)
+        return
+    from kubelapse.cli import sets
+
+    if uid:
+        raise click.UsageError("--uid needs TYPE/NAME, and one place")
+    query: sets.Query = {
+        "to_namespace": to_namespace,
+        "to_cluster": to_cluster,
+        "noise": noise,
+        "first_sight": "on" if first_sight else "off",
+    }
+    await sets.compare(session, query, reference, scope, start, end, summary=summary)
+
+
+async def _one(
+    session: Session, reference: tuple[str, ...], namespace: str | None, uid: str | None, start: str, end: str
+) -> None:
     moments = {
         "from": session.instant(start, versions=True),
         "to": session.end(end, versions=True),
@@ -139,7 +183,7 @@ def _unified(session: Session, found: Found, answer: "JsonObject") -> int:
         return 0
     program = session.around.environ.get("KUBECTL_EXTERNAL_DIFF")
     if program:
-        return external(program, found, *texts)
+        return external(program, [(found, *texts)])
     left_name, right_name = (
         f"{found.kind}/{found.name}  {_side(session, answer.get(side))}" for side in ("from", "to")
     )
@@ -164,8 +208,8 @@ def unified(before: str, after: str, *, names: tuple[str, str], colored: bool) -
     return "".join(click.style(line, fg=_COLORS.get(line[0])) if colored else line for line in safe)
 
 
-def external(program: str, found: Found, before: str, after: str) -> int:
-    """Run the user's diff program on two directories with one file each; its exit code."""
+def external(program: str, pairs: "Sequence[tuple[Found, str, str]]") -> int:
+    """Run the user's diff program on two directories with one file for each object; its exit code."""
     # As kubectl does: only the name of the program and plain options, no shell.
     try:
         words = [word for word in shlex.split(program) if word]
@@ -174,7 +218,10 @@ def external(program: str, found: Found, before: str, after: str) -> int:
     if not words or not all(re.fullmatch(r"[\w./=+,:-]+", word) for word in words):
         raise Failure(f"KUBECTL_EXTERNAL_DIFF={program!r} is no program with plain arguments")
     with tempfile.TemporaryDirectory(prefix="kubelapse-diff-") as folder:
-        left, right = _write(Path(folder) / "BEFORE", found, before), _write(Path(folder) / "AFTER", found, after)
+        left, right = Path(folder) / "BEFORE", Path(folder) / "AFTER"
+        for found, before, after in pairs:
+            _write(left, found, before)
+            _write(right, found, after)
         try:
             code = subprocess.run([*words, str(left), str(right)], check=False, stdout=None).returncode
         except OSError as error:
@@ -182,8 +229,7 @@ def external(program: str, found: Found, before: str, after: str) -> int:
     return code if 0 <= code <= 1 else max(code, FAILED)
 
 
-def _write(folder: Path, found: Found, text: str) -> Path:
-    folder.mkdir(mode=0o700)
+def _write(folder: Path, found: Found, text: str) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9._-]", "-", f"{found.kind}.{found.namespace}.{found.name}")
     (folder / name).write_text(text)
-    return folder
