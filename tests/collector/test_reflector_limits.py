@@ -81,7 +81,7 @@ async def test_a_silent_watch_of_events_moves_on_without_bookmarks() -> None:
     bench.cluster.will_stream("events")
     bench.resume_from("42")
     async with bench.running():
-        await bench.reached("50")
+        await until(lambda: len(bench.cluster.watches("events")) == 2)
     assert [one.rv for one in bench.cluster.watches("events")] == ["42", "50"]
 
 
