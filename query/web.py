@@ -22,7 +22,7 @@ from query.metrics import Metrics
 from query.models import Coverage, Hidden
 from query.readers import Readers
 from query.refs import KnownKind, known_kinds, resolve_kind, resolve_kinds
-from query.scope import ChangeFilter, Scope
+from query.scope import CLUSTER_SCOPE, ChangeFilter, Scope
 from query.selectors import parse as parse_selector
 from query.settings import QuerySettings
 from query.times import RvRef, rfc3339
@@ -86,10 +86,15 @@ class ScopeParams:
         clusters = _split(self.cluster)
         kinds = known_kinds(store, clusters)
         wanted = ",".join(_split(self.kind))
+        named = resolve_kinds(wanted, kinds) if wanted else ()
+        namespaces = _split(self.namespace)
+        # As in kubectl: a namespace says nothing of kinds that have none, and those were asked for by name.
+        if namespaces and any(not each.namespaced for each in kinds if (each.resource, each.group) in named):
+            namespaces = (*namespaces, CLUSTER_SCOPE)
         scope = Scope(
             clusters=clusters,
-            namespaces=_split(self.namespace),
-            kinds=resolve_kinds(wanted, kinds) if wanted else (),
+            namespaces=namespaces,
+            kinds=named,
             name=self.name,
             selector=parse_selector(self.selector) if self.selector.strip() else None,
         )

@@ -71,7 +71,7 @@ async def find(
     if not candidates:
         return await _unseen(session, client, kind, namespace, name, uid)
     if len(candidates) > 1:
-        raise Failure(_which(kind, name, candidates))
+        raise Failure(which(kind, name, candidates))
     one = candidates[0]
     return Found(cluster=one.cluster, kind=one.kind, namespace=one.namespace, name=one.name, uid=uid or "")
 
@@ -123,13 +123,18 @@ async def only_cluster(client: "Client") -> str:
     return known[0]
 
 
-def _which(kind: str, name: str, candidates: Sequence[Found]) -> str:
+def which(kind: str, name: str, candidates: Sequence[Found]) -> str:
+    """What has to be said more exactly, where several objects fit."""
     clusters = sorted({one.cluster for one in candidates})
     if len(clusters) > 1:
         return f"{kind}/{name} is recorded in several clusters ({', '.join(clusters)}): say which with --cluster"
     kinds = sorted({one.kind for one in candidates})
     if len(kinds) > 1:
         return f"{kind} can mean {' or '.join(kinds)}: write the type in full"
+    names = sorted({one.name for one in candidates})
+    if len(names) > 1:
+        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        return f"{kind}/{name} fits several objects ({shown}): name one"
     spaces = sorted({one.namespace for one in candidates})
     shown = ", ".join(spaces[:8]) + (", …" if len(spaces) > 8 else "")
     return f"{kind}/{name} is known in several namespaces ({shown}): say which with -n"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kubelapse.cli.references import Found, which
 from tests.kubelapse.conftest import MARKERS, Run
 
 
@@ -114,6 +115,19 @@ def test_an_external_program_that_fails_or_is_missing_is_an_error_above_1(run: R
     assert run(*args, KUBECTL_EXTERNAL_DIFF="no-such-program").exit_code == 2
     assert run(*args, KUBECTL_EXTERNAL_DIFF="sh -c;reboot").exit_code == 2
     assert "no program with plain arguments" in run(*args, KUBECTL_EXTERNAL_DIFF="diff -u 'a").stderr
+
+
+def test_a_namespace_says_nothing_of_what_has_none(run: Run) -> None:
+    assert run("show", "no/node-1", "-n", "shop", "-o", "name").stdout == "node/node-1\n"
+    assert run("changes", "--kind", "no,cm", "-n", "shop", "-o", "name").stdout.split() == [
+        "configmap/settings",
+        "node/node-1",
+    ]
+
+
+def test_a_name_that_fits_several_objects_asks_for_one() -> None:
+    pods = [Found(cluster="lab", kind="pods", namespace="shop", name=name) for name in ("web-2", "web-1")]
+    assert which("po", "web-*", pods) == "po/web-* fits several objects (web-1, web-2): name one"
 
 
 def test_names_are_written_as_kubectl_writes_them(run: Run) -> None:
