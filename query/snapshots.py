@@ -25,7 +25,7 @@ from query.models_compared import FieldChange, KindCount, ObjectChange, Revision
 from query.records import labels
 from query.scope import Scope
 from query.touches import Life, Origin, Touch
-from schema.canonical import Json, JsonObject, canonical
+from schema.canonical import JsonObject, canonical
 from schema.diff import Edit, diff
 from schema.listkeys import heuristic
 from schema.markers import comparable
@@ -52,12 +52,13 @@ class Shown:
 
 @dataclass(slots=True)
 class _Compared:
-    """One pair with its documents, and what was found."""
+    """One pair with its states and what differs, each place spelled out. Documents are not kept: they are large."""
 
     pair: Pair
-    before: JsonObject | None
-    after: JsonObject | None
+    before: bytes | None
+    after: bytes | None
     edits: list[Edit]
+    paths: list[str]
 
 
 @dataclass(slots=True)
@@ -125,12 +126,26 @@ def _compare(
     if selecting:
         pairs = [pair for pair in pairs if _is_selected(pair, scope, states)]
         _bounded(pairs)
-    found = []
-    for pair in pairs:
-        before, after = (_document(states.get(each), drop) if each else None for each in (pair.before, pair.after))
-        edits = diff(before, after, heuristic) if before is not None and after is not None else []
-        found.append(_Compared(pair, before, after, edits))
-    return found
+    return [
+        _compared(
+            pair,
+            states.get(pair.before) if pair.before else None,
+            states.get(pair.after) if pair.after else None,
+            drop,
+        )
+        for pair in pairs
+    ]
+
+
+def _compared(pair: Pair, before: bytes | None, after: bytes | None, drop: Sequence[str]) -> _Compared:
+    if before is not None and drop:
+        before = canonical(_document(before, drop))
+    if after is not None and drop:
+        after = canonical(_document(after, drop))
+    edits: list[Edit] = []
+    if before is not None and after is not None and before != after:
+        edits = diff(orjson.loads(before), orjson.loads(after), heuristic)
+    return _Compared(pair, before, after, edits, [render(edit.path) for edit in edits])
 
 
 def _bounded(pairs: Sequence[Pair]) -> None:
@@ -157,12 +172,11 @@ def _selected_count(store: Store, scope: Scope, pairs: Sequence[Pair]) -> int:
     return sum(_is_selected(pair, scope, states) for pair in pairs)
 
 
-def _document(state: bytes | None, drop: Sequence[str]) -> JsonObject | None:
-    if state is None:
-        return None
+def _document(state: bytes, drop: Sequence[str]) -> JsonObject:
+    """Without what only tells places apart."""
     document: JsonObject = orjson.loads(state)
     metadata = document.get("metadata")
-    if drop and isinstance(metadata, dict):
+    if isinstance(metadata, dict):
         for name in drop:
             metadata.pop(name, None)
         owners = metadata.get("ownerReferences")
@@ -182,16 +196,16 @@ def _origins(
 ) -> dict[tuple[Life, str], Origin]:
     """Of every field that differs."""
     found: dict[tuple[Life, str], Origin] = {}
-    doubtful: list[tuple[Pair, JsonObject, Sequence[Path]]] = []
+    doubtful: list[tuple[Pair, bytes, Sequence[Path]]] = []
     for each in compared:
         life = _life(each.pair)
         unsure = []
-        for edit in each.edits:
+        for edit, text in zip(each.edits, each.paths, strict=True):
             origin = touches.origin(edit.path, marks.get(life, []), each.pair)
             if origin is None:
                 unsure.append(edit.path)
             else:
-                found[life, render(edit.path)] = origin
+                found[life, text] = origin
         if unsure and each.after is not None:
             doubtful.append((each.pair, each.after, unsure))
     return found | touches.walked(store, scope, after, until, doubtful)
@@ -234,7 +248,7 @@ def _sort(each: _Compared, who: _Attribution | None, shown: Shown, found: _Found
             item.first_seen = _first_seen(pair)
         (found.added if pair.after else found.removed).append(item)
         return
-    fields = [_field(edit, who) for edit in each.edits]
+    fields = [_field(edit, text, who) for edit, text in zip(each.edits, each.paths, strict=True)]
     item.fields = [field for field in fields if shown.noise or not field.noise]
     found.hidden.noise += len(fields) - len(item.fields)
     if not item.fields and not item.recreated:
@@ -258,13 +272,12 @@ def _item(each: _Compared, shown: Shown) -> ObjectChange:
         to=_revision(pair.after),
         recreated=pair.recreated and pair.born is not None,
         patch=[dict(op) for op in to_patch(edit for edit in each.edits if _comparable(edit))],
-        before=_raw(each.before) if shown.states else None,
-        after=_raw(each.after) if shown.states else None,
+        before=Raw(each.before) if shown.states and each.before is not None else None,
+        after=Raw(each.after) if shown.states and each.after is not None else None,
     )
 
 
-def _field(edit: Edit, who: _Attribution | None) -> FieldChange:
-    text = render(edit.path)
+def _field(edit: Edit, text: str, who: _Attribution | None) -> FieldChange:
     made = FieldChange(path=text, op=edit.op, before=edit.old, after=edit.new, comparable=_comparable(edit))
     if who is None:
         return made
@@ -277,10 +290,6 @@ def _field(edit: Edit, who: _Attribution | None) -> FieldChange:
 
 def _comparable(edit: Edit) -> bool:
     return not isinstance(edit.old, str) or not isinstance(edit.new, str) or comparable(edit.old, edit.new)
-
-
-def _raw(document: Json) -> Raw | None:
-    return None if document is None else Raw(canonical(document))
 
 
 def _revision(version: Version | None) -> Revision | None:

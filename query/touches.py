@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+
 from query import tracing
 from query.blame import state_of
 from query.ends import Pair
 from query.scope import Scope, where, window
-from schema.canonical import JsonObject
 from schema.events import event_id
 from schema.lookup import apart, overlap
 from schema.objects import kind_id
@@ -96,6 +97,8 @@ def touches(store: Store, scope: Scope, after: datetime, until: datetime) -> dic
 
 def is_noise(path: Path, among: Sequence[Touch]) -> bool:
     """Whether nothing but machine noise ever wrote there."""
+    if not any(each.noise for each in among):
+        return False
     met = [each.noise for each in among if overlap(each.path, path)]
     return bool(met) and all(met)
 
@@ -121,7 +124,7 @@ def walked(
     scope: Scope,
     after: datetime,
     until: datetime,
-    wanted: Sequence[tuple[Pair, JsonObject, Sequence[Path]]],
+    wanted: Sequence[tuple[Pair, bytes, Sequence[Path]]],
 ) -> dict[tuple[Life, str], Origin]:
     """The same for fields in doubt, each object with its later state: (life, path) → origin."""
     found: dict[tuple[Life, str], Origin] = {}
@@ -144,9 +147,9 @@ def walked(
 
 
 def _walk(
-    store: Store, state: JsonObject, steps: Sequence[tracing.Step], paths: Iterable[Path]
+    store: Store, state: bytes, steps: Sequence[tracing.Step], paths: Iterable[Path]
 ) -> Iterable[tuple[Path, Origin]]:
-    traced = tracing.trace(state, steps, paths, lambda step: state_of(store, step), whole=False)
+    traced = tracing.trace(orjson.loads(state), steps, paths, lambda step: state_of(store, step), whole=False)
     for path, finding in traced.items():
         step = finding.step
         yield path, Origin(*step.writer(path), step.ts, step.ts_error, step.id)
