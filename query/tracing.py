@@ -8,6 +8,7 @@ A chain of versions begins with a row that has a state and no patch: the creatio
 life that was known before. There the state before is read whole.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -221,7 +222,10 @@ class _Walk:
                 continue
             # Markers of two keys say nothing about each other: no previous value, and no earlier one either.
             hidden = unsure and isinstance(previous, str) and isinstance(value, str) and not comparable(previous, value)
-            self.found[path] = finding(ABSENT if hidden else previous)
+            # A copy: the walk goes on writing to the containers it has made its own.
+            self.found[path] = finding(
+                ABSENT if hidden else previous if isinstance(previous, Absent) else copy.deepcopy(previous)
+            )
             del group[path]
         if not group:
             del self.pending[stem]
@@ -229,7 +233,7 @@ class _Walk:
 
 def _same(one: Json | Absent, other: Json | Absent) -> bool:
     if isinstance(one, Absent) or isinstance(other, Absent):
-        return one is other
+        return isinstance(one, Absent) and isinstance(other, Absent)
     return same(one, other)
 
 
