@@ -73,7 +73,7 @@ async def record(lab: Lab) -> list[Record]:
     """Play the incident and record it."""
     incident, sink, key = Incident(lab.client()), ListSink(), secrets.token_bytes(32)
     await asyncio.to_thread(incident.before)
-    first, stop = await _begin(lab, sink, key)
+    first, stop, gone = await _begin(lab, sink, key)
     for scene in (incident.normal_life, incident.broken_config, incident.bad_rollout, incident.tug_of_war):
         print(f"scene: {scene.__name__}", file=sys.stderr)
         await asyncio.to_thread(scene)
@@ -83,14 +83,16 @@ async def record(lab: Lab) -> list[Record]:
     await asyncio.gather(first, return_exceptions=True)
     await asyncio.to_thread(incident.unwatched)
     await asyncio.sleep(10)  # until etcd has compacted twice
-    second, stop = await _begin(lab, sink, key)
+    second, stop, cluster = await _begin(lab, sink, key)
     await asyncio.to_thread(incident.repaired)
     stop.set()
     await second
+    await gone.close()
+    await cluster.close()
     return sink.records
 
 
-async def _begin(lab: Lab, sink: ListSink, key: bytes) -> tuple["asyncio.Task[None]", asyncio.Event]:
+async def _begin(lab: Lab, sink: ListSink, key: bytes) -> tuple["asyncio.Task[None]", asyncio.Event, KubeApi]:
     credentials = await load_credentials(kubeconfig=str(lab.kubeconfig), environ={}, home=Path.home())
     settings = CollectorSettings(
         cluster="prod-eu",
@@ -103,7 +105,7 @@ async def _begin(lab: Lab, sink: ListSink, key: bytes) -> tuple["asyncio.Task[No
     collector = Collector(cluster=cluster, sink=sink, settings=settings, metrics=metrics, clock=utc_now, skew=skew)
     task = asyncio.create_task(collector.run(stop), name="collector")
     await asyncio.sleep(6)
-    return task, stop
+    return task, stop, cluster
 
 
 def pack(records: Iterable[Record]) -> bytes:
