@@ -1,4 +1,4 @@
-"""After a 410: what the watch would have said, read back from etcd by exact lists (`docs/decisions/0010-healing.md`).
+"""After a 410: what the watch would have said, read back from etcd by exact lists (`docs/decisions/0007-healing.md`).
 
 The watch cache forgets after 75 s, and everything when its API server restarts; etcd keeps every revision until it is
 compacted (5 minutes by default). So the way from what memory knows (the base) to a fresh list is walked revision by
