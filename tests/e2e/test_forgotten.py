@@ -13,6 +13,7 @@ from tests.controlplane.api import Api
 from tests.controlplane.lab import Lab
 from tests.e2e.compare import strict
 from tests.e2e.recorder import Json, Recorder
+from tests.waiting import until
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
 
@@ -55,7 +56,7 @@ def test_what_was_forgotten_is_declared_and_the_rest_is_whole(answers: Recorder)
         assert {gap["resource"] for gap in gaps} == {"configmaps", "events"}
         assert not answers.ask("/changes", since="10m", kind="configmaps")["coverage"]["complete"]
         known = answers.ask("/coverage", since="10m", kind="secrets")["coverage"]["watched_since"]
-        assert answers.ask("/changes", since=known, kind="secrets")["coverage"]["complete"]
+        until(lambda: answers.ask("/changes", since=known, kind="secrets")["coverage"]["complete"])
         for resource in ("configmaps", "secrets"):
             assert told(answers, resource) == listed(answers, resource)
         assert operations(answers, "secrets") == ["update"] * 3 + ["delete", "delete", "add", "add"]

@@ -64,9 +64,9 @@ def test_killed_again_and_again_it_loses_nothing_and_dates_what_it_missed(begin:
     chance = random.Random(scenario.seed)
     with scenario.writing(per_second=60):
         for _ in range(10):
-            time.sleep(chance.uniform(0.5, 4))
+            time.sleep(chance.uniform(0.5, 3))
             scenario.recorder.kill()
-            time.sleep(chance.choice((0.2, 2, 5, 10)))
+            time.sleep(chance.choice((0.2, 2, 4, 8)))
             scenario.recorder.start()
     scenario.finish()
     scenario.read(tmp_path / "data")
