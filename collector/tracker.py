@@ -207,8 +207,13 @@ class Tracker:
         return records
 
     def _hold(self, read: Sequence[Recorded], not_before: datetime) -> None:
-        since = max(not_before - UNNOTICED, self._floor)
+        since = max(self._behind(not_before), self._floor)
         self._held += [(found.event, sighting(found, since, self._skew)) for found in read]
+
+    def _behind(self, current: datetime) -> datetime:
+        """From when on something may be missing that was believed current up to then; a list leaves no such doubt."""
+        listed = min(current, self._position.since) if self._position else EPOCH
+        return max(current - UNNOTICED, listed)
 
     def _is_belied(self, read: Sequence[Recorded], at: datetime) -> bool:
         """Whether the server's own claims prove that lines which came as live happened well before they were read."""
@@ -352,7 +357,7 @@ class Tracker:
 
     def _gap(self, from_rv: str, to_rv: str, at: datetime, reason: str) -> Gap:
         # Without a resume point nothing is known since the chains were opened.
-        since = max(self._position.at - UNNOTICED, self._floor) if self._position else from_micros(self._epoch * 1000)
+        since = max(self._behind(self._position.at), self._floor) if self._position else from_micros(self._epoch * 1000)
         return self._ledger.gap(epoch=self._epoch, from_rv=from_rv, to_rv=to_rv, since=since, until=at, reason=reason)
 
     # ---- small things -----------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def test_late_events_are_dated_by_the_servers_claims_and_put_on_record() -> None
     assert abs(event.ts - at(20.5)) <= timedelta(seconds=0.3)
     assert event.ts_error <= 0.7
     (late,) = lates(records)
-    assert (late.from_t, late.to_t, late.events) == (at(1) - UNNOTICED, at(61), 1)
+    assert (late.from_t, late.to_t, late.events) == (NOON, at(61), 1)
 
 
 def test_what_comes_as_live_but_is_proved_old_by_the_server_is_dated_as_late() -> None:
@@ -166,6 +166,13 @@ def test_a_live_line_with_a_claim_of_this_second_is_dated_by_its_reading() -> No
     assert (event.ts, event.ts_error) == (at(30), 0)
 
 
+def test_a_stream_may_have_been_behind_when_it_broke_but_never_before_its_list() -> None:
+    found = watching(served(7, {"data": {}}))
+    found.observe([line("MODIFIED", served(101, {"data": {"a": "1"}}))], at=at(60), not_before=at(30))
+    (late,) = lates(found.settle(at=at(61)))
+    assert late.from_t == at(30) - UNNOTICED
+
+
 def test_an_unsettled_stream_only_counts_as_current_up_to_what_was_read() -> None:
     found = watching(served(7, {"data": {}}))
     found.observe([line("MODIFIED", served(101, {"data": {"a": "1"}}))], at=at(60), not_before=at(1))
@@ -182,7 +189,7 @@ def test_a_fresh_list_tells_what_was_missed_and_that_something_was() -> None:
     records = found.replace([items[0], changed, born], rv="200", at=at(60), reason="expired")
     (gap,) = gaps(records)
     assert (gap.from_rv, gap.to_rv, gap.reason) == ("100", "200", "expired")
-    assert (gap.from_t, gap.to_t) == (NOON - UNNOTICED, at(60))
+    assert (gap.from_t, gap.to_t) == (NOON, at(60))
     assert records[0] is gap
     summary = [(one.op, one.uid, one.rv, one.prev_rv, one.seq) for one in events(records)]
     assert summary == [("delete", "u-3", "200", "3", 2), ("update", "u-2", "150", "2", 2), ("add", "u-9", "160", "", 1)]
@@ -249,7 +256,7 @@ def test_chains_that_cannot_go_on_ask_for_a_fresh_list(broken: str) -> None:
     records = after.replace([served(101, {}, uid="u-2", name="b")], rv="200", at=at(60), reason="")
     (event,) = events(records)
     assert (event.origin, event.seq, event.epoch > first.epoch) == ("list", 1, True)
-    assert gaps(records)[0].from_t == at(1) - UNNOTICED
+    assert gaps(records)[0].from_t == NOON
     assert after.position is not None
 
 
