@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from schema.objects import Kind
+from schema.objects import KUBE_EVENTS, Kind
 
 
 class ClusterError(Exception):
@@ -72,7 +72,7 @@ class BadAnswer(ClusterError):
 
 def bookmarked(kind: Kind) -> bool:
     """Whether watches of this kind carry bookmarks: Events have no watch cache, and that is what sends them."""
-    return kind.resource != "events"
+    return kind.id not in KUBE_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

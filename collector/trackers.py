@@ -1,7 +1,7 @@
 """Which mind a scope gets: a tracker with memory, or for Kubernetes Events the light one without."""
 
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
 from collector.clock import Capture, Clock
 from collector.kubeevents import KubeEventTracker
@@ -12,9 +12,7 @@ from collector.redact import Redactor
 from collector.settings import CollectorSettings
 from collector.sink import Position, Remembered
 from collector.skew import Skew
-from schema.objects import Kind, Scope
-
-KUBE_EVENTS: Final = frozenset({"events", "events.events.k8s.io"})
+from schema.objects import KUBE_EVENTS, Kind, Scope
 
 
 class RestorableTracker(TrackerLike, Protocol):

@@ -139,7 +139,7 @@ def of_outcome(outcome: Outcome, ref: ObjectRef, uid: str = "") -> Problem:
                 "before-horizon",
                 "No longer kept",
                 f"History before {rfc3339(horizon)} is no longer kept.",
-                hint=f"Ask for {rfc3339(horizon)} or later, or keep history for longer (KUBELAPSE_RETENTION).",
+                hint=f"Ask for {rfc3339(horizon)} or later: nothing before it is kept.",
                 state="before-horizon",
                 horizon=horizon,
             )
