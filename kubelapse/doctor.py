@@ -22,7 +22,8 @@ from kubelapse import settings as known
 from kubelapse.access import Reached, reach
 from kubelapse.checkpoint import Checkpoint, CheckpointDamaged
 from kubelapse.keyfile import KEY_NAME, LEAST
-from kubelapse.settings import SettingError, Settings
+from kubelapse.setting import SettingError
+from kubelapse.settings import Settings
 from schema.lockfile import read_note
 from schema.objects import Kind
 from schema.store import StoreError

@@ -40,6 +40,7 @@ from kubelapse.memorylog import MemoryLog
 from kubelapse.observe import new_registry
 from kubelapse.restore import Restorer
 from kubelapse.server import PortInUse, Server, end_on_signals, listen, make_app, url_of
+from kubelapse.setting import SettingError
 from kubelapse.settings import Settings
 from kubelapse.stores import data_dir, leave_url, open_store
 from query.health import Check
@@ -70,7 +71,7 @@ EXPECTED = (
     KeyFileError,
     CheckpointError,
     PortInUse,
-    known.SettingError,
+    SettingError,
 )
 
 

@@ -9,7 +9,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from kubelapse.settings import LogStyle
+from kubelapse.setting import LogStyle
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubelapse.settings import STORE_PASSWORD_FILE, SettingError, Settings
+from kubelapse.setting import SettingError
+from kubelapse.settings import STORE_PASSWORD_FILE, Settings
 from schema.store import StoreError, StoreFull, StoreReadOnly
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from kubelapse import settings as known
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.options import sentences, setting_flags, setting_options, surroundings
 from kubelapse.cli.session import Surroundings
+from kubelapse.setting import LogStyle
 
 if TYPE_CHECKING:
     from kubelapse.demo.questions import Question
@@ -48,7 +49,7 @@ def _run(settings: known.Settings, around: Surroundings, bundle: bytes | None, *
     from kubelapse.stores import data_dir, open_store
 
     # The answers are what one came to see: unless asked otherwise, only trouble is logged.
-    observe.configure(settings[known.LOG] if settings.given(known.LOG) else known.LogStyle(level="warning"))
+    observe.configure(settings[known.LOG] if settings.given(known.LOG) else LogStyle(level="warning"))
     click.echo("loading a recorded incident …", err=True)
     try:
         bound = None if once else stack.enter_context(listen(settings[known.HOST], settings[known.PORT]))

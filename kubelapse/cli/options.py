@@ -9,7 +9,7 @@ import click
 
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.session import Session, Style, Surroundings, make_session
-from kubelapse.settings import Setting, SettingError, flag
+from kubelapse.setting import Setting, SettingError, flag
 
 Function = Callable[..., object]
 Decorator = Callable[[Function], Function]

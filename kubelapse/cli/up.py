@@ -8,8 +8,9 @@ from kubelapse import settings as known
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.options import sentences, setting_flags, setting_options, surroundings
 from kubelapse.cli.text import plain
+from kubelapse.setting import Setting
 
-OPTIONS: tuple[known.Setting[object], ...] = (
+OPTIONS: tuple[Setting[object], ...] = (
     known.CONTEXT,
     known.KUBECONFIG,
     known.CLUSTER,

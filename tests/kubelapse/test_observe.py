@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kubelapse.observe import configure, new_registry, scrub
-from kubelapse.settings import LogStyle
+from kubelapse.setting import LogStyle
 
 
 @pytest.fixture(autouse=True)

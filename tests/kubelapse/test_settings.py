@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kubelapse import settings as known
-from kubelapse.settings import LogStyle, SettingError, Settings
+from kubelapse.setting import LogStyle, SettingError
+from kubelapse.settings import Settings
 
 
 def given(

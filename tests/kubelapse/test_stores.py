@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kubelapse import stores
-from kubelapse.settings import SettingError, Settings
+from kubelapse.setting import SettingError
+from kubelapse.settings import Settings
 from schema.store import StoreFull, StoreReadOnly
 
 
