@@ -80,15 +80,18 @@ class Server(uvicorn.Server):
         self._end_streams()
 
 
-def end_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> None:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+STOPPING = "stopping: what was read is being stored (once more to end at once)"
+
+
+def end_on_signals(stop: asyncio.Event, say: Callable[[str], None], text: str = STOPPING) -> None:
+    """SIGTERM and SIGINT set `stop` and say `text`; a second one ends the process at once."""
 
     def received(number: signal.Signals) -> None:
         if stop.is_set():
             # What is not stored yet is read again from the last checkpoint at the next start.
             sys.stderr.flush()
             os._exit(128 + number)
-        say("stopping: what was read is being stored (once more to end at once)")
+        say(text)
         stop.set()
 
     loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ from kubelapse.cli.errors import FAILED, Failure
 COMMANDS = {
     "demo": ("kubelapse.cli.demo", "Load a recorded incident and serve it: no cluster needed."),
     "up": ("kubelapse.cli.up", "Record the current context's cluster, read-only, and serve the answers."),
+    "serve": ("kubelapse.cli.serve", "Answer from a store that others write; as many replicas as you like."),
     "changes": ("kubelapse.cli.changes", "What changed between two moments, newest last."),
     "history": ("kubelapse.cli.history", "The revisions of one object, across delete and recreate."),
     "show": ("kubelapse.cli.show", "One object as it was."),

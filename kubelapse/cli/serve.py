@@ -1,0 +1,35 @@
+"""`kubelapse serve`: answers over a store that others write."""
+
+import asyncio
+
+import click
+
+from kubelapse import settings as known
+from kubelapse.cli.errors import Failure
+from kubelapse.cli.options import sentences, setting_flags, setting_options, surroundings
+from kubelapse.cli.text import plain
+from kubelapse.setting import Setting
+
+OPTIONS: tuple[Setting[object], ...] = (known.STORE, known.DATA, known.HOST, known.PORT, known.LOG)
+
+
+@click.command("serve")
+@setting_options(*OPTIONS)
+@click.pass_context
+def serve(ctx: click.Context, /, **given: object) -> None:
+    """Answer questions about a store, without recording: API and page, stateless, as many replicas as you like.
+
+    \b
+    kubelapse serve --store http://reader@clickhouse:8123/kubelapse
+    kubelapse serve --data ./copy-of-an-incident
+    """
+    around = surroundings(ctx)
+    with sentences():
+        settings = known.load(setting_flags(given), around.environ)
+        from kubelapse import observe, serving
+
+        observe.configure(settings[known.LOG])
+        try:
+            asyncio.run(serving.serve(settings, say=lambda text: click.echo(plain(text), err=True)))
+        except serving.ServeError as error:
+            raise Failure(str(error)) from None
