@@ -34,7 +34,7 @@ Basis = Literal["change", "creation", "first-sight", "gap"]
 begins. gap: it differs from before a stretch that nobody recorded."""
 
 _COLUMNS = """cluster, cluster_uid, namespace, resource, `group`, name, uid, epoch, seq, rv, op, origin, ts, ts_error,
-    since, patch, paths, managers, managed, actor_name, actor_confidence"""
+    since, patch, paths, managers, managed, actor_name, actor_confidence, noise, gap"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Step:
     managed: str
     actor: str
     confidence: str
+    noise: str = ""
+    gap: str = ""
 
     @property
     def id(self) -> str:
@@ -262,5 +264,5 @@ def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _step(row: Row) -> Step:
-    *before, paths, managers, managed, actor, confidence = row
-    return Step(*before, tuple(paths), tuple(managers), managed, actor, confidence)  # type: ignore[call-arg]  # as _COLUMNS
+    *before, paths, managers, managed, actor, confidence, noise, gap = row
+    return Step(*before, tuple(paths), tuple(managers), managed, actor, confidence, noise, gap)  # type: ignore[call-arg]  # as _COLUMNS
