@@ -25,6 +25,7 @@ from kubelapse.setting import (
     server_url,
     store_url,
 )
+from kubelapse.settings_kafka import KAFKA_SETTINGS
 
 DATA: Setting[Path | None] = Setting(
     name="data",
@@ -150,7 +151,7 @@ CACHE: Setting[Path | None] = Setting(
     env="KUBELAPSE_CACHE",
     parse=path,
     shown_default="`$XDG_CACHE_HOME/kubelapse`",
-    help="Where tests keep the control plane they build.",
+    help="Where tests keep the control plane and the broker that they fetch.",
 )
 
 SETTINGS: tuple[Setting[object], ...] = (
@@ -172,6 +173,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     REDACTION_KEY_FILE,
     LOG,
     CACHE,
+    *KAFKA_SETTINGS,
 )
 
 
