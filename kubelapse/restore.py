@@ -91,6 +91,25 @@ WHERE {YOUNG} AND (resource, `group`, uid, epoch, rv_order, op) NOT IN (
 )
 """
 
+MARKED = """
+cluster, ts, resource, `group`, namespace, name, uid, epoch, rv_order, op, seq, origin, ts_error, observed_at,
+actor_name, noise, paths, object
+"""
+
+MEND_MARKS = f"""
+INSERT INTO marks ({MARKED}) SELECT {MARKED} FROM events
+WHERE {YOUNG} AND (resource, `group`, uid, epoch, rv_order, op) NOT IN (
+    SELECT resource, `group`, uid, epoch, rv_order, op FROM marks WHERE {YOUNG}
+)
+"""
+
+MEND_STATES = f"""
+INSERT INTO states (cluster, day, resource, `group`, namespace, name, uid, last)
+SELECT cluster, toDate(ts) AS day, resource, `group`, namespace, name, uid,
+       max((epoch, seq, state, toString(note), owner))
+FROM marks WHERE {YOUNG} AND state >= 0 GROUP BY cluster, day, resource, `group`, namespace, name, uid
+"""
+
 MEND_OBJECTS = f"""
 INSERT INTO objects (cluster, resource, `group`, namespace, name, uid, cluster_uid, oldest, newest)
 SELECT cluster, resource, `group`, namespace, name, uid, anyLast(toString(events.cluster_uid)),
@@ -176,8 +195,8 @@ class Restorer:
         since = min([newest, *(position.at for position in positions)]) - MARGIN
         # Late events are dated back as far as the watch was away at most; the bound keeps old days out of the scan.
         params: Params = {"cluster": cluster, "since": since, "day": since - timedelta(days=2)}
-        self._store.command(MEND_CHANGES, params)
-        self._store.command(MEND_OBJECTS, params)
+        for statement in (MEND_CHANGES, MEND_OBJECTS, MEND_MARKS, MEND_STATES):
+            self._store.command(statement, params)
 
     def _lives(self, cluster: str, kind: str) -> Params:
         resource, group = split_kind_id(kind)

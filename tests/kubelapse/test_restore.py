@@ -193,7 +193,7 @@ async def test_what_a_crash_kept_from_the_views_is_mended(
     store: ChdbStore, checkpoint: Checkpoint, cluster: str
 ) -> None:
     await ingest(store, [event(1, uid="a", cluster=cluster), event(2, uid="b", cluster=cluster)], cluster)
-    for table in ("changes", "objects"):
+    for table in ("changes", "objects", "marks", "states"):
         store.command(f"DELETE FROM {table} WHERE cluster = {{c:String}} AND uid = 'b'", {"c": cluster})
     save(checkpoint)
     _, memory = await remember(store, checkpoint)
@@ -201,6 +201,9 @@ async def test_what_a_crash_kept_from_the_views_is_mended(
     assert set(memory) == {"a", "b"}
     seen = store.rows("SELECT uid FROM changes WHERE cluster = {c:String} ORDER BY uid", {"c": cluster})
     assert [uid for (uid,) in seen] == ["a", "b"]
+    for table in ("marks", "states"):
+        drawn = store.rows(f"SELECT DISTINCT uid FROM {table} WHERE cluster = {{c:String}}", {"c": cluster})
+        assert {uid for (uid,) in drawn} == {"a", "b"}
 
 
 async def test_killed_and_started_again_the_embedded_way_goes_on_where_it_was(
