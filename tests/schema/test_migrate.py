@@ -113,7 +113,7 @@ def test_a_cluster_gets_the_same_tables_with_replicated_engines() -> None:
     )
     for migration in migrations():
         filled = [cluster.fill(sql) for sql in statements(migration.sql)]
-        assert all("ON CLUSTER main" in sql for sql in filled)
+        assert all("ON CLUSTER main" in sql for sql in filled if "CREATE" in sql)
         assert all("{" not in sql for sql in filled)
 
 
