@@ -50,6 +50,13 @@ STORE_PASSWORD_FILE: Setting[Path | None] = Setting(
     parse=path,
     help="File with the password for a ClickHouse server.",
 )
+STORE_CLUSTER: Setting[str] = Setting(
+    name="store_cluster",
+    env="KUBELAPSE_STORE_CLUSTER",
+    parse=str,
+    shown_default="a single server",
+    help="Name of the ClickHouse cluster (`remote_servers`) over which `migrate` replicates and shards the tables.",
+)
 CLUSTER: Setting[str] = Setting(
     name="cluster",
     env="KUBELAPSE_CLUSTER",
@@ -158,6 +165,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     DATA,
     STORE,
     STORE_PASSWORD_FILE,
+    STORE_CLUSTER,
     CLUSTER,
     CLUSTER_UID,
     KUBECONFIG,

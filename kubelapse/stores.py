@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubelapse.setting import SettingError
-from kubelapse.settings import STORE_PASSWORD_FILE, Settings
+from kubelapse.settings import STORE_CLUSTER, STORE_PASSWORD_FILE, Settings
 from schema.store import StoreError, StoreFull, StoreReadOnly
 
 if TYPE_CHECKING:
@@ -47,15 +47,31 @@ def _unusable(data: Path, error: OSError) -> StoreError:
 
 def open_store(settings: Settings) -> "Store":
     """The store, made or brought up to date where needed. Raises StoreError."""
-    from schema.migrate import migrate
-
     store = _open(settings)
     try:
-        migrate(store)
+        migrate(settings, store)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def migrate(settings: Settings, store: "Store") -> list[int]:
+    """Bring the schema of this store up to date, on every node of its cluster where one is set; the numbers applied.
+
+    Raises StoreError, UnknownCluster before anything is touched.
+    """
+    from schema import migrate as single
+    from schema.clickhouse import ClickHouseStore
+    from schema.sharding import Sharded
+    from schema.sharding import migrate as on_every_node
+
+    cluster = settings[STORE_CLUSTER]
+    if not cluster:
+        return single.migrate(store)
+    if not isinstance(store, ClickHouseStore):
+        raise SettingError(f"{STORE_CLUSTER.env} needs a ClickHouse server: an embedded store stands alone")
+    return on_every_node(store, store.beside, Sharded(cluster=cluster, database=store.database))
 
 
 def open_existing(settings: Settings) -> "Store":

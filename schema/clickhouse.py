@@ -8,7 +8,7 @@ token and without the server's asynchronous inserts, which would lose the token.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
@@ -27,8 +27,14 @@ _BUSY_CLIENTS = 10.0  # seconds that close() waits for calls of other threads
 
 _UNKNOWN_DATABASE = 81
 
-# Of every query: FINAL never has to look across days, as the key of an event does not move between them.
-_SETTINGS: Mapping[str, object] = {"async_insert": 0, "do_not_merge_across_partitions_select_final": 1}
+# Of every query: FINAL never has to look across days, as the key of an event does not move between them. On a cluster
+# (schema.sharding) an insert is done when its shards have it, and a subquery means the rows of all shards.
+_SETTINGS: Mapping[str, object] = {
+    "async_insert": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "distributed_foreground_insert": 1,
+    "distributed_product_mode": "global",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,10 @@ class ClickHouseStore:
     def database(self) -> str:
         """Name of the database that unqualified table names mean."""
         return self._address.database
+
+    def beside(self, database: str) -> "ClickHouseStore":
+        """Another database of the same server, made if need be; to be closed by itself."""
+        return self.open(str(replace(self._address, database=database)), self._password)
 
     def insert(self, table: str, rows: pa.Table, *, token: str) -> None:
         """Insert as one block; a repeated (table, token) is dropped where the table keeps a deduplication window."""

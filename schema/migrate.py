@@ -114,7 +114,7 @@ def migrate(store: Store, *, topology: Topology = SINGLE) -> list[int]:
 
     Raises MigrationChanged and StoreTooNew before anything is touched.
     """
-    for statement in statements(topology.fill(_ledger_sql())):
+    for statement in statements(topology.fill(ledger_sql())):
         store.command(statement)
     waiting = _waiting(_read_ledger(store))
     for migration in waiting:
@@ -132,11 +132,13 @@ def check(store: Store) -> None:
     """Raise StoreOutdated (or MigrationChanged, StoreTooNew) unless the schema is exactly what this software needs."""
     ledger = _ledger_or_none(store)
     if ledger is None:
-        raise StoreOutdated(f"Database {store.database} holds no Kubelapse schema: `kubelapse up` makes it.")
+        raise StoreOutdated(
+            f"Database {store.database} holds no Kubelapse schema: `kubelapse migrate` (or `kubelapse up`) makes it."
+        )
     if waiting := _waiting(ledger):
         raise StoreOutdated(
             f"Database {store.database} is of an earlier version ({len(waiting)} migrations, from {waiting[0]}): "
-            "start `kubelapse up` on it once."
+            "run `kubelapse migrate` (or `kubelapse up`) on it once."
         )
 
 
@@ -190,7 +192,8 @@ def _write_ledger(store: Store, migration: Migration, status: str) -> None:
     store.insert("schema_migrations", pa.table(columns), token=f"{migration} {status} {now.isoformat()}")
 
 
-def _ledger_sql() -> str:
+def ledger_sql() -> str:
+    """The table that the runner makes before the first numbered file."""
     return (files("schema") / "ddl" / "ledger.sql").read_text(encoding="utf-8")
 
 

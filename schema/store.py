@@ -9,7 +9,7 @@ StoreError
 ├── StoreUnavailable  unreachable, or refused the credentials; worth another try
 ├── StoreReadOnly     the disk or the rights do not allow writing
 ├── StoreFull         no space left
-├── StoreOutdated     the schema is not what this version needs; `kubelapse up` migrates
+├── StoreOutdated     the schema is not what this version needs; `kubelapse migrate` or `up` brings it there
 └── QueryFailed       the engine refused or ended a statement; code = ClickHouse's error code
 """
 

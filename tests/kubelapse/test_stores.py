@@ -10,7 +10,9 @@ import pytest
 from kubelapse import stores
 from kubelapse.setting import SettingError
 from kubelapse.settings import Settings
+from schema.sharding import UnknownCluster
 from schema.store import StoreFull, StoreReadOnly
+from tests.clickhouse import servers
 
 
 def settings(data: Path, **environ: str) -> Settings:
@@ -54,3 +56,15 @@ def test_a_password_file_that_is_missing_is_said(tmp_path: Path) -> None:
     server = settings(tmp_path, KUBELAPSE_STORE="http://me@h:1/d", KUBELAPSE_STORE_PASSWORD_FILE=str(tmp_path / "none"))
     with pytest.raises(SettingError, match="KUBELAPSE_STORE_PASSWORD_FILE: cannot read"):
         stores.open_store(server)
+
+
+def test_a_cluster_of_servers_that_nobody_knows_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    with servers.face(tmp_path / "face") as url:
+        environ = {"KUBELAPSE_STORE": f"{url}/kubelapse", "KUBELAPSE_STORE_CLUSTER": "mian"}
+        with pytest.raises(UnknownCluster, match=r"no cluster 'mian' \(it knows: .*\): name one of"):
+            stores.open_store(settings(tmp_path, **environ))
+
+
+def test_an_embedded_store_is_no_cluster(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="KUBELAPSE_STORE_CLUSTER needs a ClickHouse server"):
+        stores.open_store(settings(tmp_path, KUBELAPSE_STORE_CLUSTER="main"))
