@@ -1,0 +1,188 @@
+/** The frame around every page: where am I (bar), of what and when and how well known (scope), keys, notices. */
+import type { ComponentChildren, ComponentType } from "preact";
+import { signal } from "@preact/signals";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useAnswer } from "./api/use";
+import type { ClusterItem, KindItem, NamespaceItem } from "./api/types";
+import { feed, following, retryNow } from "./live";
+import { addKeys, keyLabel, maps } from "./state/keys";
+import { parseFilter, writeFilter } from "./state/filter";
+import { go, href, page, param, place } from "./state/url";
+import { command, confirm, copy, covered, needEyes, notice, now, said, turnTheme, turnZone, zone } from "./state/view";
+import { Brand, FindIcon, Legend, ThemeIcon } from "./ui/glyphs";
+import { shortKind } from "./ui/kinds";
+import { CoverageChip, Dialog, Failure } from "./ui/parts";
+import { RangeDialog } from "./ui/range";
+import { visible } from "./ui/safe";
+import { duration, hms, instant, moment, zoneName } from "./ui/time";
+
+const PAGES = import.meta.glob<{ default: ComponentType }>("./pages/*/index.tsx");
+const NAV: readonly (readonly [string, string])[] = [["home", "Home"], ["timeline", "Timeline"], ["changes", "Changes"], ["compare", "Compare"], ["drift", "Drift"], ["rollouts", "Rollouts"], ["coverage", "Coverage"]];
+const known = (id: string) => PAGES[`./pages/${id}/index.tsx`];
+const OPEN = signal<"" | "keys" | "range" | "command">("");
+
+export function Shell() {
+  useEffect(() => addKeys([
+    { keys: ["?"], does: "this list", shown: "? Esc", run: () => (OPEN.value = "keys") },
+    { keys: ["/"], does: "filter", run: () => { document.querySelector(".scope")?.classList.add("find"); document.querySelector<HTMLInputElement>(".filter")?.focus(); } },
+    { keys: ["t"], does: "type a time", run: () => (OPEN.value = "range") },
+    { keys: ["l"], does: "live on, off", run: turnLive },
+    { keys: ["n"], does: "noise shown, hidden", run: () => go({ noise: param("noise") === "on" ? "off" : "on" }) },
+    { keys: ["z"], does: "UTC, local", run: turnZone },
+    { keys: ["y"], does: "copy link to this view", run: copyLink },
+    { keys: ["c"], does: "copy as command", run: () => (command.value ? void copy(command.value, "Command copied") : confirm("This view has no command")) },
+  ]), []);
+  return (
+    <>
+      <a class="skip" href="#main">Skip to content</a>
+      <Bar />
+      <Scope />
+      <Stale />
+      <main id="main" tabIndex={-1}><Current id={page.value} /></main>
+      {OPEN.value === "keys" && <KeyHelp onClose={() => (OPEN.value = "")} />}
+      {OPEN.value === "range" && <RangeDialog onClose={() => (OPEN.value = "")} />}
+      <div class="sr" aria-live="polite" role="status">{said.value}</div>
+      {notice.value && <div class="toast" role="status">{notice.value}</div>}
+    </>
+  );
+}
+
+const copyLink = () => void copy(frozenLink(), "Link copied");
+/** A link to exactly this: relative times are made absolute, or the colleague sees another hour. */
+function frozenLink(): string {
+  const t = Date.now();
+  const fixed = (key: string) => { const at = instant(param(key), t, zone.value); return at === undefined ? {} : { [key]: new Date(at).toISOString() }; };
+  return new URL(href(page.value, { ...fixed("from"), ...fixed("to"), ...(param("at") ? fixed("at") : {}) }), location.href).href;
+}
+export const turnLive = () => (following() ? go({ live: "off" }, { replace: true }) : go({ live: "on", to: "now" }, { replace: true }));
+
+function Bar() {
+  return (
+    <header class="bar">
+      <a class="brand" href={href("home")}><Brand /><span>Kubelapse</span></a>
+      <nav class="nav" aria-label="Pages">
+        {NAV.filter(([id]) => known(id)).map(([id, name]) => (
+          <a key={id} href={href(id)} class={id === "coverage" || id === "rollouts" ? "desk" : ""} aria-current={id === page.value || (id === "timeline" && page.value === "object") ? "page" : undefined}>
+            {name}{id === "home" && needEyes.value > 0 && <span class="n" title={`${needEyes.value} things need eyes`}>{needEyes.value}</span>}
+          </a>
+        ))}
+      </nav>
+      <span class="grow" />
+      <button type="button" class="btn plain icon phone" aria-label="Filter" onClick={() => { document.querySelector(".scope")?.classList.toggle("find"); document.querySelector<HTMLInputElement>(".filter")?.focus(); }}><FindIcon /></button>
+      <button type="button" class="btn plain" title="Copy a link to exactly this view (y)" onClick={copyLink}>Copy link</button>
+      <button type="button" class="btn plain desk" title={`Times are ${zoneName(zone.value)}; press z to change`} onClick={turnZone}>{zone.value === "UTC" ? "UTC" : "local"}</button>
+      <button type="button" class="btn plain icon" aria-label="Light or dark" onClick={turnTheme}><ThemeIcon /></button>
+      <button type="button" class="btn plain icon" aria-label="Keyboard help" onClick={() => (OPEN.value = "keys")}>?</button>
+    </header>
+  );
+}
+
+function Scope() {
+  const clusters = useAnswer<{ items: ClusterItem[] }>("clusters");
+  const scope = param("cluster") ? { cluster: param("cluster") } : {};
+  const namespaces = useAnswer<{ items: NamespaceItem[] }>("namespaces", scope);
+  const kinds = useAnswer<{ items: KindItem[] }>("kinds", scope);
+  const spaces = useMemo(() => [...new Set((namespaces.data?.items ?? []).map(each => each.namespace).filter(Boolean))].sort(), [namespaces.data]);
+  const sorts = useMemo(() => [...new Set((kinds.data?.items ?? []).filter(each => each.watching === "yes" && each.objects > 0).map(each => (each.group ? `${each.resource}.${each.group}` : each.resource)))].sort(), [kinds.data]);
+  const names = (clusters.data?.items ?? []).map(each => each.cluster);
+  return (
+    <div class="scope" role="group" aria-label="Scope and time">
+      <div class="join">
+        <Choice label="Cluster" all={names.length === 1 ? names[0]! : "all clusters"} value={param("cluster")} options={names.length > 1 ? names : []} onChoose={cluster => go({ cluster, ns: "" })} />
+        <Choice label="Namespace" all="all namespaces" value={param("ns")} options={[...spaces, "_"]} show={each => (each === "_" ? "cluster-wide" : each)} onChoose={ns => go({ ns })} />
+        <Choice label="Kind" all="all kinds" value={param("kind")} options={sorts} show={each => `${shortKind(each)}  ${each}`} onChoose={kind => go({ kind })} />
+      </div>
+      <Filter />
+      <span class="grow" />
+      <div class="join time">
+        <button type="button" class="btn range" title="Type a time: 2h, yesterday 14:00, RFC 3339 (t)" onClick={() => (OPEN.value = "range")}><Range /></button>
+        <LiveButton />
+      </div>
+      {covered.value && <CoverageChip {...covered.value} />}
+    </div>
+  );
+}
+
+function Choice({ label, all, value, options, show = visible, onChoose }: { label: string; all: string; value: string; options: readonly string[]; show?: (option: string) => string; onChoose: (value: string) => void }) {
+  const listed = value && !options.includes(value) ? [value, ...options] : options;
+  return (
+    <select class="sel" aria-label={label} value={value} onChange={event => onChoose(event.currentTarget.value)}>
+      <option value="">{visible(all)}</option>
+      {listed.slice(0, 2000).map(each => <option key={each} value={each}>{visible(show(each))}</option>)}
+    </select>
+  );
+}
+
+function Filter() {
+  const written = writeFilter(place.value.params);
+  const [text, set] = useState(written);
+  const timer = useRef(0);
+  useEffect(() => set(written), [written]);
+  const apply = (value: string) => { clearTimeout(timer.current); go(parseFilter(value), { replace: true }); };
+  return (
+    <input class="inp filter grow" type="search" placeholder="name, label, path, manager or /regex/" aria-label="Filter" value={text} spellcheck={false} autocomplete="off"
+      onInput={event => { const value = event.currentTarget.value; set(value); clearTimeout(timer.current); timer.current = window.setTimeout(() => apply(value), 350); }}
+      onKeyDown={event => { if (event.key === "Enter") apply(event.currentTarget.value); }} />
+  );
+}
+
+function Range() {
+  const t = now.value, z = zone.value;
+  const from = instant(param("from"), t, z), to = instant(param("to"), t, z);
+  if (param("to") === "now" && /^now-/.test(param("from"))) return <span class="clip">last {from === undefined ? param("from").slice(4) : duration(t - from)}</span>;
+  if (from === undefined || to === undefined) return <span class="clip">{visible(param("from"))} – {visible(param("to"))}</span>;
+  return <><span class="clip">{moment(from, z, t)} – {param("to") === "now" ? "now" : moment(to, z, t)}</span><span class="mut desk">{duration(to - from)}</span></>;
+}
+
+function LiveButton() {
+  const on = following(), { state, retryAt } = feed.value;
+  const word = !on ? "Live" : state === "away" ? "Away" : state === "connecting" ? "Joining" : "Live";
+  const title = !on ? "Follow new changes (l)" : state === "away" ? `No word from the server; trying again in ${duration(Math.max(0, retryAt - now.value))}` : state === "live" ? "Following new changes (l stops)" : "Joining the feed";
+  return <button type="button" class={`btn live ${on ? state : ""}`} aria-pressed={on} title={title} onClick={turnLive}>{word}</button>;
+}
+
+/** Stale never looks fresh: the server is silent, or the recording is behind. */
+function Stale() {
+  const { state, heard, retryAt } = feed.value;
+  if (!following() || state !== "away") return null;
+  return (
+    <div class="strip" role="status">
+      <b>{heard ? `Last heard from the server at ${hms(heard, zone.value)}` : "No answer from the Kubelapse server"}</b>
+      <span>{heard ? `${duration(now.value - heard)} ago. ` : ""}Trying again in {duration(Math.max(0, Math.ceil((retryAt - now.value) / 1000) * 1000))}. What is here can still be searched and copied.</span>
+      <button type="button" class="btn small" onClick={retryNow}>Try now</button>
+    </div>
+  );
+}
+
+function KeyHelp({ onClose }: { onClose: () => void }) {
+  const listed = [...maps.value].reverse().flat();
+  return (
+    <Dialog title="Keyboard" onClose={onClose}>
+      <div class="keys">{listed.map(each => (
+        <div key={each.does}><span>{each.does}</span><span class="nowrap">{(each.shown ?? each.keys.map(keyLabel).join(" ")).split(" ").map((key, n) => [n ? " " : "", <kbd key={n}>{key}</kbd>])}</span></div>
+      ))}</div>
+      <h2 class="gap-top">Shapes</h2>
+      <Legend />
+    </Dialog>
+  );
+}
+
+/** The page of this name, loaded when it is first wanted. */
+function Current({ id }: { id: string }) {
+  const [shown, show] = useState<{ id: string; page?: ComponentType; error?: Error }>({ id: "" });
+  const [tries, again] = useState(0);
+  useEffect(() => {
+    let wanted = true;
+    covered.value = undefined;
+    command.value = "";
+    const load = known(id);
+    document.title = `${NAV.find(([each]) => each === id)?.[1] ?? id} · Kubelapse`;
+    if (!load) show({ id, error: new Error(`There is no page called ${id.slice(0, 80)}.`) });
+    else load().then(found => wanted && show({ id, page: found.default }), (error: Error) => wanted && show({ id, error }));
+    return () => { wanted = false; };
+  }, [id, tries]);
+  if (shown.error) return <Centred><Failure error={shown.error} onRetry={() => (known(id) ? location.reload() : again(tries + 1))} actions={<a class="btn small" href={href("home")}>Home</a>} /></Centred>;
+  const Page = shown.id === id ? shown.page : undefined;
+  return Page ? <Page /> : null;
+}
+const Centred = ({ children }: { children: ComponentChildren }) => <div class="page">{children}</div>;
