@@ -32,6 +32,7 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from schema.kafka_ids import topic_ids
 from schema.topics import Difference, TopicSpec, TopicState, differences
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,10 @@ class Broker:
         return {"sasl_plain_username": self.user, "sasl_plain_password": self.password}
 
 
+class _NoToken(kafka.KafkaError):  # type: ignore[misc] # aiokafka ships no types
+    """The token's file or endpoint gave none; an error of aiokafka, so that a connection counts as failed."""
+
+
 class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no types
     """A bearer token: from a file that somebody renews, or fetched for ourselves. Asked at every connection."""
 
@@ -137,8 +142,12 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no t
         self._broker = broker
 
     async def token(self) -> str:
-        """aiokafka's hook; a failure is told as OSError, which is an unusable connection to it."""
-        return await asyncio.to_thread(self._get)
+        """aiokafka's hook."""
+        try:
+            return await asyncio.to_thread(self._get)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise _NoToken(f"{why}: check KUBELAPSE_KAFKA_TOKEN_FILE or KUBELAPSE_KAFKA_TOKEN_URL") from error
 
     def extensions(self) -> dict[str, str]:
         """None (RFC 7628 allows some)."""
@@ -269,6 +278,8 @@ def _told(cause: BaseException, broker: Broker) -> BrokerError | None:
             return UntrustedCertificate(
                 f"Kafka at {broker} refused our side of TLS: check KUBELAPSE_KAFKA_CERT_FILE and _KEY_FILE"
             )
+        case _NoToken():
+            return WrongCredentials(f"no token for Kafka at {broker} can be had: {cause}")
         case _:
             return None
 
@@ -304,8 +315,10 @@ async def describe(broker: Broker, names: Sequence[str]) -> Mapping[str, TopicSt
             }
             if not found:
                 return {}
-            settings = await _settings(client, list(found))
-            return {name: _state(name, topic, settings.get(name, {})) for name, topic in found.items()}
+            settings, ids = await _settings(client, list(found)), await topic_ids(client, list(found))
+            return {
+                name: _state(name, topic, settings.get(name, {}), ids.get(name, "")) for name, topic in found.items()
+            }
 
 
 async def create(broker: Broker, specs: Sequence[TopicSpec]) -> list[str]:
@@ -355,10 +368,10 @@ async def _settings(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[s
     }
 
 
-def _state(name: str, topic: Mapping[str, Any], settings: Mapping[str, str]) -> TopicState:
+def _state(name: str, topic: Mapping[str, Any], settings: Mapping[str, str], topic_id: str) -> TopicState:
     partitions = topic["partitions"]
     replicas = min((len(one["replicas"]) for one in partitions), default=0)
-    return TopicState(name=name, partitions=len(partitions), replicas=replicas, settings=settings)
+    return TopicState(name=name, partitions=len(partitions), replicas=replicas, settings=settings, id=topic_id)
 
 
 def _not_made(name: str, code: int, message: str, broker: Broker) -> BrokerError:

@@ -11,6 +11,8 @@ import pytest
 from tests import suites
 from tests.controlplane import build
 from tests.controlplane.lab import Lab
+from tests.kafka import jars
+from tests.kafka.broker import RealBroker, warm
 
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, database=None, derandomize=False)
@@ -36,14 +38,20 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whoever uses a control plane belongs to its suite."""
+    """Whoever uses a control plane or a broker belongs to its suite."""
     if isinstance(item, pytest.Function) and {"lab", "make_lab"} & set(item.fixturenames):
         item.add_marker("controlplane")
+    if isinstance(item, pytest.Function) and {"broker", "make_broker"} & set(item.fixturenames):
+        item.add_marker("kafka")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the control plane before the first test that needs it, outside every test's time limit."""
-    if session.config.option.collectonly or not any(item.get_closest_marker("controlplane") for item in session.items):
+    """Build or fetch what the tests need before the first one, outside every test's time limit."""
+    if session.config.option.collectonly:
+        return
+    if any(item.get_closest_marker("kafka") for item in session.items) and not jars.missing():
+        warm()
+    if not any(item.get_closest_marker("controlplane") for item in session.items):
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     capture = session.config.pluginmanager.get_plugin("capturemanager")
@@ -81,6 +89,27 @@ def make_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
     def make(**options: Any) -> Lab:
         made.append(Lab(tmp_path_factory.mktemp("own-lab"), **options))
         made[-1].start()
+        return made[-1]
+
+    yield make
+    for one in reversed(made):
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealBroker]:
+    """The session's Kafka broker, with a user alice (password secret). Shared: break another one (`make_broker`)."""
+    with RealBroker(tmp_path_factory.mktemp("kafka"), scram={"alice": "secret"}) as running:
+        yield running
+
+
+@pytest.fixture
+def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RealBroker]]:
+    """Makes running brokers of a test's own, with the options of `RealBroker`; they are stopped after the test."""
+    made: list[RealBroker] = []
+
+    def make(**options: Any) -> RealBroker:
+        made.append(RealBroker(tmp_path_factory.mktemp("own-kafka"), **options).start())
         return made[-1]
 
     yield make

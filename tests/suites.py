@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.controlplane import build
+from tests.kafka import jars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ def _clickhouse_server() -> str:
 
 SUITES: Final = (
     Suite(marker="controlplane", about="a real Kubernetes control plane", missing=build.missing),
+    Suite(marker="kafka", about="a real Apache Kafka broker", missing=jars.missing),
     Suite(
         marker="clickhouse_server", about="a real ClickHouse server", missing=_clickhouse_server, optional=True
     ),  # without it: the engine behind an HTTP face, tests/clickhouse/
