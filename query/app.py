@@ -17,7 +17,19 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
 
-from query import api, api_changes, api_compare, api_objects, changes, coverage, inventory, page, problems, spec
+from query import (
+    api,
+    api_changes,
+    api_compare,
+    api_objects,
+    api_rollouts,
+    changes,
+    coverage,
+    inventory,
+    page,
+    problems,
+    spec,
+)
 from query.changes import Ask
 from query.coverage import Window
 from query.errors import QueryError, TooBusy
@@ -63,7 +75,13 @@ def create_app(
     app.state.health = health
     app.add_middleware(Guard, settings=settings, metrics=metrics, clock=time.monotonic)
     _errors(app)
-    for router in (api.router, api_changes.router, api_compare.router, api_objects.router):
+    for router in (
+        api.router,
+        api_changes.router,
+        api_compare.router,
+        api_objects.router,
+        api_rollouts.router,
+    ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(_beside)
     spec.install(app)

@@ -21,6 +21,7 @@ from query.models import (
     WholeChange,
 )
 from query.models_compared import Blame, SnapshotDiff
+from query.models_rollouts import Rollouts
 
 _ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
 _ANSWERS: dict[str, type] = {
@@ -32,6 +33,7 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/diff": SnapshotDiff,
     "/api/v1/events/{identity}": WholeChange,
     "/api/v1/coverage": CoverageReport,
+    "/api/v1/rollouts": Rollouts,
     _ONE: ObjectAt,
     f"{_ONE}/history": History,
     f"{_ONE}/diff": ObjectDiff,

@@ -133,14 +133,18 @@ class History:
         labels: dict[str, str] | None = None,
         error: float = 0.0,
         gap: str | None = None,
+        meta: JsonObject | None = None,
     ) -> Event:
-        """Create or change `namespace/name` (`name` alone: cluster-scoped). `left_out`: the row carries no state."""
+        """Create or change `namespace/name` (`name` alone: cluster-scoped). `left_out`: the row carries no state.
+
+        `meta`: what metadata holds besides name, uid and labels.
+        """
         chain = self._chains.get((kind, name))
         op: Op = "update" if chain and chain.seq else "add"
         if chain is None:
             self._lives += 1
             chain = self._chains[kind, name] = _Chain(uid=f"{self.cluster}-{self._lives:04}", epoch=self._epoch)
-        state = self._state(kind, name, chain.uid, body, labels)
+        state = self._state(kind, name, chain.uid, body, labels, meta)
         edits = diff(chain.state, state, heuristic) if op == "update" else []
         event = self._event(kind, name, chain, op=op, state=state, at=at, origin=origin)
         event.patch = Raw(orjson.dumps(to_patch(edits)))
@@ -234,9 +238,17 @@ class History:
             store.insert("kinds", kind_rows(self.kinds), token=f"kinds-{number}")
         self.events, self.ledger, self.kinds = [], [], []
 
-    def _state(self, kind: str, name: str, uid: str, body: JsonObject, labels: dict[str, str] | None) -> JsonObject:
+    def _state(
+        self,
+        kind: str,
+        name: str,
+        uid: str,
+        body: JsonObject,
+        labels: dict[str, str] | None,
+        meta: JsonObject | None = None,
+    ) -> JsonObject:
         namespace, _, bare = name.rpartition("/")
-        metadata: dict[str, Json] = {"name": bare, "uid": uid}
+        metadata: dict[str, Json] = {**(meta or {}), "name": bare, "uid": uid}
         if namespace:
             metadata["namespace"] = namespace
         if labels:
