@@ -14,7 +14,7 @@ from query.models_compared import SnapshotDiff
 from query.refs import KnownKind
 from query.scope import Scope
 from query.snapshots import Shown
-from query.web import Context, Here, Moment, Scoped, Toggle, Windowed, answer, moment
+from query.web import Context, Here, Moment, Scoped, Semantic, Toggle, Windowed, Without, answer, moment, rules_for
 from schema.store import Store
 
 router = APIRouter(tags=["state"])
@@ -34,10 +34,13 @@ async def diff(
     noise: Annotated[Toggle, Query(description="off: nothing is hidden as noise.")] = "on",
     first_sight: Annotated[Toggle, Query(description="on: also what was first seen in the window.")] = "off",
     states: Annotated[Toggle, Query(description="on: with the whole states, as `before` and `after`.")] = "off",
+    semantic: Semantic = "on",
+    without: Without = [],  # noqa: B006  # FastAPI reads the default, nobody changes it
 ) -> Response:
     """What differs between `from` and `to` (an hour ago and now), or between two places (default: both now)."""
     now = here.clock()
-    shown = Shown(noise=noise == "off", first_sight=first_sight == "on", states=states == "on")
+    rules = rules_for(semantic, without)
+    shown = Shown(noise=noise == "off", first_sight=first_sight == "on", states=states == "on", rules=rules)
     if to_cluster or to_namespace:
         end = moment(window.end, now=now, tz=window.tz)
         begin = moment(window.start, now=now, tz=window.tz) if window.start else end

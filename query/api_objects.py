@@ -24,14 +24,17 @@ from query.web import (
     Context,
     Here,
     Moment,
+    Semantic,
     Time,
     Toggle,
     Tz,
     Windowed,
+    Without,
     answer,
     content,
     kind_in_path,
     moment_or_version,
+    rules_for,
     wants,
     write,
 )
@@ -137,9 +140,11 @@ async def diff(
     name: str,
     window: Windowed,
     uid: str = "",
+    semantic: Semantic = "on",
+    without: Without = [],  # noqa: B006  # FastAPI reads the default, nobody changes it
 ) -> Response:
     """What differs between two moments or resourceVersions (default: an hour ago and now)."""
-    now = here.clock()
+    now, rules = here.clock(), rules_for(semantic, without)
     first = moment_or_version(window.start or "1h", now=now, tz=window.tz)
     second = moment_or_version(window.end, now=now, tz=window.tz)
 
@@ -150,7 +155,8 @@ async def diff(
             raise Refused(problems.of_outcome(unknown, ref, uid))
         edges = sorted((_shown(before, first), _shown(after, second)))
         open_end = isinstance(second, Moment) and second.open_end
-        return diffing.between(before, after, _coverage(here, ref, edges[0], edges[1], open_end=open_end))
+        covered = _coverage(here, ref, edges[0], edges[1], open_end=open_end)
+        return diffing.between(before, after, covered, rules)
 
     return await answer(here, question, request=request)
 

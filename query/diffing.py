@@ -10,17 +10,18 @@ import orjson
 from msgspec import Raw
 
 from query import timeline
+from query.meaning import Judged, judge
 from query.models import Coverage, FieldDiff, ObjectDiff, Result, Side, change
 from query.refs import ObjectRef
+from query.semantics import Rules
 from query.timeline import BeforeHorizon, Deleted, Found, NeverSeen, NotRecorded, NotYet, Outcome
 from query.times import RvRef
 from schema.canonical import Json
-from schema.diff import diff
+from schema.diff import Edit, diff
 from schema.events import Event
 from schema.listkeys import heuristic
 from schema.markers import comparable
 from schema.patch import to_patch
-from schema.paths import render
 from schema.store import Store
 
 
@@ -41,30 +42,40 @@ def unknown(before: Outcome, after: Outcome) -> Outcome | None:
     return None
 
 
-def between(before: Outcome, after: Outcome, coverage: Coverage) -> ObjectDiff:
-    """The answer of `…/diff`."""
+def between(before: Outcome, after: Outcome, coverage: Coverage, rules: Rules | None = None) -> ObjectDiff:
+    """The answer of `…/diff`; `rules`: what counts as the same."""
     old, new = _event(before), _event(after)
-    edits = diff(_document(old), _document(new), heuristic) if old and new else []
+    edits, judged = _compared(old, new, rules) if old and new else ([], Judged())
     sure = [each for each in edits if _comparable(each.old, each.new)]
+    certain = any(_comparable(each.before, each.after) for each in judged.places)
     return ObjectDiff(
-        result="not-comparable" if edits and not sure else _result(old, new, bool(edits)),
+        result="not-comparable" if judged.places and not certain else _result(old, new, bool(judged.places)),
         from_=side(before),
         to=side(after),
         fields=[
             FieldDiff(
-                path=render(each.path),
+                path=each.path,
                 op=each.op,
-                old=each.old,
-                new=each.new,
-                comparable=_comparable(each.old, each.new),
+                old=each.before,
+                new=each.after,
+                comparable=_comparable(each.before, each.after),
+                within=each.within,
             )
-            for each in edits
+            for each in judged.places
         ],
         patch=[dict(op) for op in to_patch(sure)],
         before=_raw(old),
         after=_raw(new),
         coverage=coverage,
+        equal=dict(sorted(judged.equal.items())),
+        rules=sorted(rules.on) if rules else [],
     )
+
+
+def _compared(old: Event, new: Event, rules: Rules | None) -> tuple[list[Edit], Judged]:
+    documents = _document(old), _document(new)
+    edits = diff(*documents, heuristic)
+    return edits, judge(edits, new.kind_id, *documents, rules)
 
 
 def side(outcome: Outcome) -> Side:

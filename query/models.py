@@ -180,13 +180,17 @@ class Side(msgspec.Struct, kw_only=True):
 
 
 class FieldDiff(msgspec.Struct, kw_only=True):
-    """One changed place. Redacted values under different keys are not `comparable`: whether they differ is unknown."""
+    """One changed place. Redacted values under different keys are not `comparable`: whether they differ is unknown.
+
+    `within`: the place inside the JSON, YAML or certificates that the text at `path` holds; `old` and `new` are its.
+    """
 
     path: str
     op: Literal["add", "remove", "replace"]
     old: object
     new: object
     comparable: bool = True
+    within: str = ""
 
 
 Result = Literal["same", "changed", "added", "removed", "replaced", "absent", "not-comparable"]
@@ -196,6 +200,7 @@ class ObjectDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     """Answer of `…/diff`. `result` also tells: replaced (by another life of that name), absent (on both sides).
 
     not-comparable: nothing differs but redacted values under different keys. `patch` leaves such fields out.
+    `rules`: what counted as the same; `equal`: differences that each of them left out of `fields` (not of `patch`).
     """
 
     result: Result
@@ -206,6 +211,8 @@ class ObjectDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     before: Raw | None
     after: Raw | None
     coverage: Coverage
+    equal: dict[str, int]
+    rules: list[str]
 
 
 class ClusterItem(msgspec.Struct, kw_only=True):

@@ -18,9 +18,11 @@ class FieldChange(msgspec.Struct, kw_only=True):
     `by` is a field manager; null where nobody is known, as for most removals. Nothing is attributed between two places,
     nor where the changes in between are damaged.
     Redacted values under different keys are not `comparable`. `noise`: only machine noise ever wrote it in the window.
+    `within`: the place inside the JSON, YAML or certificates that the text at `path` holds; `before`, `after` are its.
     """
 
     path: str
+    within: str = ""
     op: Literal["add", "remove", "replace"]
     before: object
     after: object
@@ -91,7 +93,8 @@ class SnapshotDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     """Answer of `/diff`: what differs between two moments of a scope, or between two clusters or namespaces.
 
     `not_comparable`: objects that differ in nothing but values that were redacted under different keys. `hidden.noise`
-    counts fields, `hidden.first_sight` objects. `ignored`: paths left out because they only tell places apart.
+    counts fields, `hidden.first_sight` objects. `ignored`: paths left out because they only tell places apart. `rules`:
+    what counted as the same; `equal`: differences that each of them left out (the patches hold them all the same).
     """
 
     added: list[ObjectChange]
@@ -101,6 +104,8 @@ class SnapshotDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     summary: list[KindCount]
     ignored: list[str]
     hidden: Hidden
+    equal: dict[str, int]
+    rules: list[str]
     from_: datetime
     to: datetime
     coverage: Coverage

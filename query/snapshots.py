@@ -11,7 +11,7 @@ two places (`IDENTITY`) is left out of both, and nothing is attributed: ask blam
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
@@ -20,12 +20,14 @@ from msgspec import Raw
 from query import ends, touches
 from query.ends import Pair, Version
 from query.errors import TooManyObjects
+from query.meaning import Judged, Place, judge
 from query.models import Coverage, Hidden
 from query.models_compared import FieldChange, KindCount, ObjectChange, Revision, SnapshotDiff
 from query.records import labels
 from query.scope import Scope
+from query.semantics import Rules
 from query.touches import Life, Origin, Touch
-from schema.canonical import JsonObject, canonical
+from schema.canonical import Json, JsonObject, canonical
 from schema.diff import Edit, diff
 from schema.listkeys import heuristic
 from schema.markers import comparable
@@ -48,6 +50,8 @@ class Shown:
     noise: bool = False
     first_sight: bool = False
     states: bool = False
+    rules: Rules | None = None
+    """What counts as the same; None: only what is written the same."""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class _Compared:
     after: bytes | None
     edits: list[Edit]
     paths: list[str]
+    judged: Judged
 
 
 @dataclass(slots=True)
@@ -70,6 +75,7 @@ class _Found:
     changed: list[ObjectChange]
     not_comparable: list[ObjectChange]
     hidden: Hidden
+    equal: Counter[str] = field(default_factory=Counter)
 
 
 def over_time(
@@ -84,7 +90,7 @@ def over_time(
     found = _Found([], [], [], [], Hidden(first_sight=_selected_count(store, scope, unseen)))
     for each in compared:
         _sort(each, _Attribution(each.pair, marks, origins), shown, found)
-    return _answer(found, [], after, until, coverage)
+    return _answer(found, [], after, until, coverage, shown)
 
 
 def over_places(
@@ -101,7 +107,7 @@ def over_places(
     for each in compared:
         if each.before is None or each.after is None or each.edits:
             _sort(each, None, shown, found)
-    return _answer(found, [f"metadata.{name}" for name in drop], at, then, coverage)
+    return _answer(found, [f"metadata.{name}" for name in drop], at, then, coverage, shown)
 
 
 def _match(version: Version, across: bool) -> tuple[str, ...]:
@@ -132,20 +138,25 @@ def _compare(
             states.get(pair.before) if pair.before else None,
             states.get(pair.after) if pair.after else None,
             drop,
+            shown.rules,
         )
         for pair in pairs
     ]
 
 
-def _compared(pair: Pair, before: bytes | None, after: bytes | None, drop: Sequence[str]) -> _Compared:
+def _compared(
+    pair: Pair, before: bytes | None, after: bytes | None, drop: Sequence[str], rules: Rules | None
+) -> _Compared:
     if before is not None and drop:
         before = canonical(_document(before, drop))
     if after is not None and drop:
         after = canonical(_document(after, drop))
-    edits: list[Edit] = []
+    edits, judged = list[Edit](), Judged()
     if before is not None and after is not None and before != after:
-        edits = diff(orjson.loads(before), orjson.loads(after), heuristic)
-    return _Compared(pair, before, after, edits, [render(edit.path) for edit in edits])
+        old, new = orjson.loads(before), orjson.loads(after)
+        edits = diff(old, new, heuristic)
+        judged = judge(edits, pair.either.ref.kind_id, old, new, rules)
+    return _Compared(pair, before, after, edits, [render(edit.path) for edit in edits], judged)
 
 
 def _bounded(pairs: Sequence[Pair]) -> None:
@@ -223,7 +234,7 @@ class _Attribution:
     marks: dict[Life, list[Touch]]
     origins: dict[tuple[Life, str], Origin]
 
-    def field(self, path: Path, text: str) -> tuple[Origin | None, bool]:
+    def of(self, path: Path, text: str) -> tuple[Origin | None, bool]:
         """The origin of a field, and whether it is noise."""
         life = _life(self.pair)
         return self.origins.get((life, text)), touches.is_noise(path, self.marks.get(life, []))
@@ -248,12 +259,13 @@ def _sort(each: _Compared, who: _Attribution | None, shown: Shown, found: _Found
             item.first_seen = _first_seen(pair)
         (found.added if pair.after else found.removed).append(item)
         return
-    fields = [_field(edit, text, who) for edit, text in zip(each.edits, each.paths, strict=True)]
-    item.fields = [field for field in fields if shown.noise or not field.noise]
+    fields = [_field(place, who) for place in each.judged.places]
+    found.equal += each.judged.equal
+    item.fields = [one for one in fields if shown.noise or not one.noise]
     found.hidden.noise += len(fields) - len(item.fields)
     if not item.fields and not item.recreated:
         return
-    certain = item.recreated or any(field.comparable for field in item.fields)
+    certain = item.recreated or any(one.comparable for one in item.fields)
     (found.changed if certain else found.not_comparable).append(item)
 
 
@@ -271,25 +283,33 @@ def _item(each: _Compared, shown: Shown) -> ObjectChange:
         from_=_revision(pair.before),
         to=_revision(pair.after),
         recreated=pair.recreated and pair.born is not None,
-        patch=[dict(op) for op in to_patch(edit for edit in each.edits if _comparable(edit))],
+        patch=[dict(op) for op in to_patch(edit for edit in each.edits if comparable_values(edit.old, edit.new))],
         before=Raw(each.before) if shown.states and each.before is not None else None,
         after=Raw(each.after) if shown.states and each.after is not None else None,
     )
 
 
-def _field(edit: Edit, text: str, who: _Attribution | None) -> FieldChange:
-    made = FieldChange(path=text, op=edit.op, before=edit.old, after=edit.new, comparable=_comparable(edit))
+def _field(place: Place, who: _Attribution | None) -> FieldChange:
+    made = FieldChange(
+        path=place.path,
+        within=place.within,
+        op=place.op,
+        before=place.before,
+        after=place.after,
+        comparable=comparable_values(place.before, place.after),
+    )
     if who is None:
         return made
-    origin, made.noise = who.field(edit.path, text)
+    origin, made.noise = who.of(place.edit.path, render(place.edit.path))
     if origin is not None:
         made.by, made.confidence, made.when = origin.by or None, origin.confidence, origin.ts
         made.ts_error, made.event = origin.ts_error, origin.event
     return made
 
 
-def _comparable(edit: Edit) -> bool:
-    return not isinstance(edit.old, str) or not isinstance(edit.new, str) or comparable(edit.old, edit.new)
+def comparable_values(old: Json, new: Json) -> bool:
+    """False where two redacted values under different keys say nothing about each other."""
+    return not isinstance(old, str) or not isinstance(new, str) or comparable(old, new)
 
 
 def _revision(version: Version | None) -> Revision | None:
@@ -307,7 +327,9 @@ def _revision(version: Version | None) -> Revision | None:
     )
 
 
-def _answer(found: _Found, ignored: list[str], after: datetime, until: datetime, coverage: Coverage) -> SnapshotDiff:
+def _answer(
+    found: _Found, ignored: list[str], after: datetime, until: datetime, coverage: Coverage, shown: Shown
+) -> SnapshotDiff:
     sorts = {"added": found.added, "removed": found.removed, "changed": found.changed}
     counts: dict[tuple[str, str], KindCount] = {}
     for sort, items in sorts.items():
@@ -326,6 +348,8 @@ def _answer(found: _Found, ignored: list[str], after: datetime, until: datetime,
         summary=[counts[key] for key in sorted(counts)],
         ignored=ignored,
         hidden=found.hidden,
+        equal=dict(sorted(found.equal.items())),
+        rules=sorted(shown.rules.on) if shown.rules else [],
         from_=after,
         to=until,
         coverage=coverage,

@@ -16,7 +16,7 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from query import times
-from query.errors import BadWindow, UnknownKind
+from query.errors import BadReference, BadWindow, UnknownKind
 from query.feeds import Feed
 from query.metrics import Metrics
 from query.models import Coverage, Hidden
@@ -24,6 +24,7 @@ from query.readers import Readers
 from query.refs import KnownKind, known_kinds, resolve_kind, resolve_kinds
 from query.scope import CLUSTER_SCOPE, ChangeFilter, Scope
 from query.selectors import parse as parse_selector
+from query.semantics import RULES, Rules
 from query.settings import QuerySettings
 from query.times import RvRef, rfc3339
 from schema.objects import split_kind_id
@@ -60,7 +61,20 @@ def context_of(request: Request) -> Context:
 
 
 Here = Annotated[Context, Depends(context_of)]
+Semantic = Annotated[Toggle, Query(description="off: only what is written the same is the same.")]
+Without = Annotated[list[str], Query(description="Rules that do not hold. Several: repeat it, or join with commas.")]
 Listed = Annotated[list[str], Query(description="Several: repeat it, or join with commas.")]
+
+
+def rules_for(semantic: Toggle, without: list[str]) -> Rules | None:
+    """What counts as the same in one answer. Raises BadReference."""
+    off = _split(without)
+    if unknown := [name for name in off if name not in RULES]:
+        raise BadReference(f"There is no rule {unknown[0][:80]!r}.", f"Rules are {', '.join(RULES)}.")
+    if semantic == "off":
+        return None
+    # Status is no part of a manifest, but it is of a snapshot.
+    return Rules(without={"server-owned", *(name for name in RULES if name in off)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

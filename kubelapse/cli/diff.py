@@ -26,7 +26,10 @@ from query.yamltext import yaml_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kubelapse.client import Value
     from schema.canonical import Json, JsonObject
+
+Query = dict[str, "Value"]
 
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -41,6 +44,8 @@ _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--to-cluster", metavar="NAME", help="Compare with this recorded cluster.")
 @click.option("--summary", is_flag=True, help="Only how many objects of each kind differ.")
 @click.option("--noise", type=click.Choice(["on", "off"]), default="on", help="off: nothing is hidden as noise.")
+@click.option("--semantic/--exact", default=True, help="Whether 1000m and 1 are the same; answers name the rule.")
+@click.option("--without", metavar="RULE", multiple=True, help="A rule that does not hold, such as set: repeat it.")
 @click.option("--first-sight", is_flag=True, help="Also what was seen for the first time between the moments.")
 @reading(formats=("unified", "table", "wide", "json", "jsonl", "yaml", "csv", "name", "patch"), default="unified")
 async def diff(
@@ -55,6 +60,8 @@ async def diff(
     summary: bool,
     noise: str,
     first_sight: bool,
+    semantic: bool,
+    without: tuple[str, ...],
 ) -> None:
     """What differs between two moments, in one object or, without a name, in everything; exit code 1 when something
     does. With --to-namespace or --to-cluster: between two places.
@@ -70,14 +77,17 @@ async def diff(
         raise click.UsageError("say what to compare: --from TIME, --to-namespace NS or --to-cluster NAME")
     if reference and (scope.selector or scope.kind):
         raise click.UsageError("-l and --kind choose among objects, TYPE/NAME names one: give one or the other")
+    meaning: Query = {"semantic": "on" if semantic else "off", "without": ",".join(without) or None}
     if reference and not places:
-        await _one(session, reference, scope.namespace, uid, str(start), end)
+        moments = {"from": session.instant(str(start), versions=True), "to": session.end(end, versions=True)}
+        await _one(session, reference, scope.namespace, {**moments, "uid": uid, **meaning})
         return
     from kubelapse.cli import sets
 
     if uid:
         raise click.UsageError("--uid needs TYPE/NAME, and one place")
-    query: sets.Query = {
+    query: Query = {
+        **meaning,
         "to_namespace": to_namespace,
         "to_cluster": to_cluster,
         "noise": noise,
@@ -86,17 +96,11 @@ async def diff(
     await sets.compare(session, query, reference, scope, start, end, summary=summary)
 
 
-async def _one(
-    session: Session, reference: tuple[str, ...], namespace: str | None, uid: str | None, start: str, end: str
-) -> None:
-    moments = {
-        "from": session.instant(start, versions=True),
-        "to": session.end(end, versions=True),
-        "uid": uid,
-    }
+async def _one(session: Session, reference: tuple[str, ...], namespace: str | None, query: Query) -> None:
+    uid = query["uid"]
     async with session.client() as client:
-        found = await find(session, client, reference, namespace, uid)
-        answer = await client.get(f"{found.path}/diff", moments)
+        found = await find(session, client, reference, namespace, uid if isinstance(uid, str) else None)
+        answer = await client.get(f"{found.path}/diff", query)
     session.window(*(_instant(answer, side) for side in ("from", "to")))
     if answer.get("result") == "absent":
         session.note(f"{found} did not exist at either moment")
@@ -161,9 +165,15 @@ def _name(answer: "JsonObject") -> str:
 def _fields(session: Session, answer: "JsonObject") -> None:
     listed = answer.get("fields")
     fields = [field for field in listed if isinstance(field, dict)] if isinstance(listed, list) else []
-    rows = [(str(field.get("path", "")), *_values(field)) for field in fields]
+    rows = [(place(field), *_values(field)) for field in fields]
     render = csv_text if session.style.output == "csv" else table
     session.out(render(("PATH", "BEFORE", "AFTER"), rows, headers=session.style.headers))
+
+
+def place(field: "JsonObject") -> str:
+    """`data["app.yaml"]:server.port`: the place of a field, and the one inside the document there."""
+    within = field.get("within")
+    return f"{field.get('path') or ''}" + (f":{within}" if within else "")
 
 
 def _values(field: "JsonObject") -> tuple[str, str]:
@@ -179,7 +189,7 @@ def _value(value: "Json") -> str:
 def _unified(session: Session, found: Found, answer: "JsonObject") -> int:
     left, right = masked(content(answer.get("before")), content(answer.get("after")))
     texts = yaml_text(left) if left is not None else "", yaml_text(right) if right is not None else ""
-    if texts[0] == texts[1]:
+    if texts[0] == texts[1] or answer.get("result") == "same":
         return 0
     program = session.around.environ.get("KUBECTL_EXTERNAL_DIFF")
     if program:

@@ -25,6 +25,17 @@ def hidden_sentences(hidden: "Json") -> list[str]:
     return sentences
 
 
+def equal_sentences(equal: "Json") -> list[str]:
+    """`3 differences mean the same (quantity 2, set 1), --exact shows them`."""
+    counts = {name: count for name, count in equal.items() if isinstance(count, int)} if isinstance(equal, dict) else {}
+    total = sum(counts.values())
+    if not total:
+        return []
+    said, them = ("difference means", "it") if total == 1 else ("differences mean", "them")
+    rules = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return [f"{total} {said} the same ({rules}), --exact shows {them}"]
+
+
 def scope_sentences(coverage: "Json") -> list[str]:
     """`28 kinds are recorded only in shop`: chosen so, which does not make an answer about them incomplete."""
     unwatched = coverage.get("unwatched") if isinstance(coverage, dict) else None

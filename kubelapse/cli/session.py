@@ -153,9 +153,10 @@ class Session:
 
     def limits(self, answer: "JsonObject") -> None:
         """Say what was hidden and what is not known; sets exit code 3 when completeness was required."""
-        from kubelapse.cli.limits import coverage_sentences, hidden_sentences, scope_sentences
+        from kubelapse.cli.limits import coverage_sentences, equal_sentences, hidden_sentences, scope_sentences
 
-        for sentence in (*hidden_sentences(answer.get("hidden")), *scope_sentences(answer.get("coverage"))):
+        hidden = (*hidden_sentences(answer.get("hidden")), *equal_sentences(answer.get("equal")))
+        for sentence in (*hidden, *scope_sentences(answer.get("coverage"))):
             self.note(sentence)
         self.doubt(coverage_sentences(answer.get("coverage")))
 

@@ -7,7 +7,7 @@ in the shown text, as it is left out of the fields; whole states, noise included
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from kubelapse.cli.diff import external, unified
+from kubelapse.cli.diff import Query, external, place, unified
 from kubelapse.cli.markers import masked
 from kubelapse.cli.options import ScopeArgs
 from kubelapse.cli.references import Found, split
@@ -15,14 +15,12 @@ from kubelapse.cli.rows import object_name
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import csv_text, json_text, plain, table
 from query.yamltext import yaml_text
+from schema.canonical import Absent
 from schema.lookup import value_at
 from schema.paths import Field, Index, parse
 
 if TYPE_CHECKING:
-    from kubelapse.client import Value
     from schema.canonical import Json, JsonObject
-
-Query = dict[str, "Value"]
 
 SORTS = ("added", "removed", "changed")
 SUMMARY = ("KIND", "ADDED", "REMOVED", "CHANGED", "RECREATED")
@@ -101,7 +99,7 @@ def _hide(answer: "JsonObject") -> None:
         noise = [field for field in fields if field.get("noise")]
         hidden += len(noise)
         for field in noise:
-            _mute(item.get("after"), field)
+            _mute(item.get("before"), item.get("after"), field)
         if len(noise) < len(fields) or item.get("recreated"):
             kept.append(item)
     answer["changed"] = kept
@@ -110,20 +108,21 @@ def _hide(answer: "JsonObject") -> None:
         counts["noise"] = hidden
 
 
-def _mute(after: "Json", field: "JsonObject") -> None:
+def _mute(before: "Json", after: "Json", field: "JsonObject") -> None:
     """Give a place the value it had before."""
     path = parse(str(field.get("path")))
+    old = value_at(before, path)
     parent = value_at(after, path[:-1])
     last = path[-1] if path else None
     if isinstance(parent, dict) and isinstance(last, Field):
         parent.pop(last.name, None)
-        if field.get("op") != "add":
-            parent[last.name] = field.get("before")
+        if not isinstance(old, Absent):
+            parent[last.name] = old
             ordered = sorted(parent.items())
             parent.clear()
             parent.update(ordered)
     elif isinstance(parent, list) and isinstance(last, Index) and field.get("op") == "replace":
-        parent[last.position] = field.get("before")
+        parent[last.position] = field.get("before") if isinstance(old, Absent) else old
 
 
 def _print(session: Session, answer: "JsonObject", *, summary: bool) -> int:
@@ -168,15 +167,15 @@ def _patches(answer: "JsonObject") -> "Iterator[JsonObject]":
 def _rows(session: Session, answer: "JsonObject") -> Iterator[tuple[str, ...]]:
     for sort in SORTS:
         for item in _items(answer, sort):
-            place = str(item.get("namespace") or ""), object_name(item)
+            where = str(item.get("namespace") or ""), object_name(item)
             if sort != "changed":
-                yield (*place, sort, "", "", "", str(item.get("by") or ""), _when(session, item))
+                yield (*where, sort, "", "", "", str(item.get("by") or ""), _when(session, item))
             for field in _objects(item.get("fields")):
                 before, after = (_short(each) for each in masked(field.get("before"), field.get("after")))
                 op = str(field.get("op"))
                 shown = "" if op == "add" else before, "" if op == "remove" else after
                 by = str(field.get("by") or "") + ("?" if field.get("confidence") == "low" else "")
-                yield (*place, op, str(field.get("path")), *shown, by, _when(session, field))
+                yield (*where, op, place(field), *shown, by, _when(session, field))
 
 
 def _when(session: Session, item: "JsonObject") -> str:
@@ -214,7 +213,7 @@ def _side(session: Session, item: "JsonObject", side: str) -> str:
     if not isinstance(there, dict):
         why = "first seen later" if item.get("first_seen") else "deleted" if side == "to" else "not there"
         return f"{_found(item)}  ({why})"
-    place = {**item, "namespace": there.get("namespace")}
+    here = {**item, "namespace": there.get("namespace")}
     about = session.local(there.get("ts"), error=there.get("ts_error"))
     life = ", another life" if item.get("recreated") and side == "to" else ""
-    return f"{_found(place)}  revision {there.get('seq')}, {about}{life}"
+    return f"{_found(here)}  revision {there.get('seq')}, {about}{life}"

@@ -3,20 +3,28 @@
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 from msgspec import Raw
 
-from query import inventory, timeline
+from query import inventory, snapshots, timeline
+from query.models import Coverage
 from query.refs import ObjectRef
 from query.scope import Scope
-from schema.canonical import digest
+from query.snapshots import Shown
+from schema.canonical import JsonObject, digest
 from schema.chdb import ChdbStore
+from schema.diff import diff
 from schema.events import Actor, Event, event_id
+from schema.listkeys import heuristic
 from schema.migrate import migrate
+from schema.patch import to_patch
+from schema.paths import render
 from schema.rows import event_rows
 from tests.bench.report import figure, median, quantile, say
 from tests.bench.shapes import MAKERS
@@ -25,13 +33,11 @@ from tests.bench.workload import SORTS, STATES
 OBJECTS, CROWDED, BATCH = 20_000, 5_000, 20_000
 END = datetime(2026, 6, 1, tzinfo=UTC)
 SPAN = timedelta(days=7)
-PATCH = orjson.dumps(
-    [
-        {"op": "test", "path": "/status/phase", "value": "Pending"},
-        {"op": "replace", "path": "/status/phase", "value": "Running"},
-    ]
-)
 ACTOR = Actor(name="kubelet", operation="Update", subresource="status", source="managedFields", confidence="high")
+
+_COMPLETE = Coverage(
+    complete=True, watched_since=None, watermark=None, confirmed=None, gaps=[], late=[], unwatched=[], why=[]
+)
 
 
 def run(home: Path, *, events: int) -> None:
@@ -47,6 +53,7 @@ def run(home: Path, *, events: int) -> None:
             store.command(f"OPTIMIZE TABLE {table} FINAL")
         _object_at_t(store, events)
         _snapshot(store, events)
+        _snapshot_diff(store, events)
     finally:
         store.close()
 
@@ -77,18 +84,41 @@ def _snapshot(store: ChdbStore, events: int) -> None:
     figure(f"snapshot of {found} objects at T, p50", median(took), "s", events=events, objects=OBJECTS)
 
 
+def _snapshot_diff(store: ChdbStore, events: int) -> None:
+    """What differs in the crowded namespace: over an hour somewhere, and over the whole history."""
+    chance, scope = random.Random(4), Scope(clusters=("bench",), namespaces=("crowded",))
+    hours = [END - SPAN * chance.random() * 0.9 for _ in range(40)]
+    for name, spans in (
+        ("one hour", [(until - timedelta(hours=1), until) for until in hours]),
+        ("the whole history", [(END - SPAN * 0.975, END)] * 5),
+    ):
+        took, found = [], 0
+        for after, until in spans:
+            began = time.monotonic()
+            answer = snapshots.over_time(store, scope, after, until, Shown(), _COMPLETE)
+            msgspec.json.encode(answer)
+            took.append(time.monotonic() - began)
+            found = max(found, len(answer.changed))
+        parameters = {"events": events, "changed": found}
+        figure(f"snapshot diff over {name}, p50", median(took) * 1000, "ms", **parameters)
+        figure(f"snapshot diff over {name}, p95", quantile(took, 0.95) * 1000, "ms", **parameters)
+
+
 def _namespace(number: int) -> str:
     return "crowded" if number < CROWDED else f"team-{number % 50}"
 
 
 def _batches(count: int) -> Iterator[list[Event]]:
     """Events in time order: first sights, then updates, with some objects far busier than others."""
-    holes = [orjson.dumps(_shape(state), option=orjson.OPT_SORT_KEYS).split(b"@") for state in range(STATES)]
-    chance, seq, batch = random.Random(1), [0] * OBJECTS, list[Event]()
+    shapes = [_shape(state) for state in range(STATES)]
+    steps = [_Step.between(shapes[state - 1], shapes[state]) for state in range(STATES)]
+    chance, seq, rvs, batch = random.Random(1), [0] * OBJECTS, [0] * OBJECTS, list[Event]()
     for place in range(count):
         number = place if place < OBJECTS else int(OBJECTS * chance.random() ** 2)
         seq[number] += 1
-        batch.append(_event(number, seq[number], 1_000_000 + place, END - SPAN * (1 - place / count), holes))
+        ts, rv = END - SPAN * (1 - place / count), 1_000_000 + place
+        batch.append(_event(number, seq[number], (rvs[number], rv), ts, steps[seq[number] % STATES]))
+        rvs[number] = rv
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -96,18 +126,40 @@ def _batches(count: int) -> Iterator[list[Event]]:
         yield batch
 
 
-def _shape(state: int) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One of the changes that every object goes through, as texts with holes."""
+
+    state: list[bytes]
+    patch: list[bytes]
+    paths: list[str]
+
+    @classmethod
+    def between(cls, before: JsonObject, after: JsonObject) -> "_Step":
+        """Times are told apart: they differ from one version to the next."""
+        old: JsonObject = orjson.loads(orjson.dumps(before).replace(b"@TIME@", b"@OLD@"))
+        edits = diff(old, after, heuristic)
+        return cls(
+            state=orjson.dumps(after, option=orjson.OPT_SORT_KEYS).split(b"@"),
+            patch=orjson.dumps(to_patch(edits)).split(b"@"),
+            paths=[render(edit.path) for edit in edits],
+        )
+
+
+def _shape(state: int) -> JsonObject:
     body = MAKERS["Pod"](SORTS[0], state)
     body["metadata"].pop("managedFields")
     body["metadata"].pop("resourceVersion")
     return {"apiVersion": "v1", "kind": "Pod", **body}
 
 
-def _event(number: int, seq: int, rv: int, ts: datetime, holes: list[list[bytes]]) -> Event:
+def _event(number: int, seq: int, rvs: tuple[int, int], ts: datetime, step: _Step) -> Event:
+    before, rv = rvs
     uid = f"{number:08x}-0000-4000-8000-{number:012x}"
     name, namespace = f"object-{number}", _namespace(number)
-    values = {b"NAME": name.encode(), b"UID": uid.encode(), b"NS": namespace.encode(), b"TIME": b"%d" % (rv // 1000)}
-    state = b"".join([values.get(part, part) for part in holes[seq % STATES]])
+    values = {b"NAME": name.encode(), b"UID": uid.encode(), b"NS": namespace.encode()}
+    values |= {b"TIME": b"%d" % (rv // 1000), b"OLD": b"%d" % (before // 1000)}
+    state, patch = (b"".join([values.get(part, part) for part in parts]) for parts in (step.state, step.patch))
     first = seq == 1
     key: dict[str, Any] = {"cluster": "bench", "cluster_uid": "u", "uid": uid, "epoch": 1, "rv": str(rv)}
     return Event(
@@ -122,13 +174,13 @@ def _event(number: int, seq: int, rv: int, ts: datetime, holes: list[list[bytes]
         op="add" if first else "update",
         origin="list" if first else "watch",
         seq=seq,
-        prev_rv=str(rv - 1),
+        prev_rv=str(before),
         observed_at=ts,
         ts=ts,
         hash=digest(state),
         object=Raw(state),
         actor=ACTOR,
-        patch=Raw(b"[]" if first else PATCH),
-        paths=[] if first else ["status.phase"],
-        managers=[] if first else ["kubelet"],
+        patch=Raw(b"[]" if first else patch),
+        paths=[] if first else step.paths,
+        managers=[] if first else ["kubelet"] * len(step.paths),
     )

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from query.app import create_app
 from query.settings import QuerySettings
+from schema.canonical import Json
 from schema.chdb import ChdbStore
 from tests.fakes.history import History, at
 
@@ -99,3 +100,27 @@ async def test_blame_of_one_path(api: httpx.AsyncClient, shop: History) -> None:
     assert (field["value"], field["previous"], field["by"], field["basis"]) == (3, 1, "scale", "change")
     assert answer["coverage"]["complete"]
     assert "is not a path" in (await ask(api, url, {"path": "a[[b"}, 400))["detail"]
+
+
+async def test_what_means_the_same_is_counted_by_its_rule_and_shown_on_request(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    history.watch(from_=0, to=999)
+    for second, cpu, text in ((10, "1000m", '{"a":1,"b":2}'), (20, "1", '{"b": 2, "a": 3}')):
+        limits: Json = {"resources": {"limits": {"cpu": cpu}}}
+        history.put("pods", "shop/web", {"spec": limits}, at=second)
+        history.put("configmaps", "shop/settings", {"data": {"app.json": text}}, at=second)
+    history.store(store)
+    window = {"cluster": history.cluster, "from": "2026-03-01T12:00:15Z", "to": "now"}
+    answer = await ask(api, "/api/v1/diff", window)
+    (changed,) = answer["changed"]
+    assert [(each["path"], each["within"], each["after"]) for each in changed["fields"]] == [
+        ('data["app.json"]', "a", 3)
+    ]
+    assert answer["equal"] == {"quantity": 1}
+    for exact in ({"semantic": "off"}, {"without": "quantity,embedded-document"}):
+        assert len((await ask(api, "/api/v1/diff", window | exact))["changed"]) == 2
+    one = await ask(api, f"/api/v1/objects/{history.cluster}/pods/shop/web/diff", window)
+    assert (one["result"], one["fields"], one["equal"]) == ("same", [], {"quantity": 1})
+    problem = await ask(api, "/api/v1/diff", window | {"without": "nonsense"}, 400)
+    assert "no rule 'nonsense'" in problem["detail"]

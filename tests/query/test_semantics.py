@@ -124,7 +124,7 @@ def test_what_the_server_fills_in_is_no_difference_from_a_manifest() -> None:
         terminationMessagePath="/dev/termination-log",
         terminationMessagePolicy="File",
     )
-    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
+    strategy: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
     actual = deployment(filled, replicas=1, strategy=strategy, progressDeadlineSeconds=600, revisionHistoryLimit=10)
     actual |= {"apiVersion": "apps/v1", "kind": "Deployment", "status": {"replicas": 1}, "metadata": {"uid": "1"}}
     found = Rules().compare(DEPLOYMENT, manifest, actual, partial=True)
