@@ -4,6 +4,8 @@ Two databases stand on every node. DATABASE_shard holds what the migrations make
 has its own rows, and the views that fill `changes` and `objects` run where the rows are. DATABASE holds one
 `Distributed` table of the same name over each of them. Programs know DATABASE only, so no statement of theirs differs
 from that on one server. The `Distributed` tables keep nothing, so they are simply made anew after each migration.
+The ledger is the shard's own: run `migrate` once against a node of each shard, so that files which move rows move
+those of every shard.
 
 All rows of one object lie on one shard (`KEYS`): its duplicates meet in merges and under FINAL, its versions are in
 order. What is small lies on one shard as a whole. Shards are found by `internal_replication` clusters of the servers'
