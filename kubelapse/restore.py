@@ -51,7 +51,7 @@ LIVES = f"{KIND} AND cluster_uid = {{cluster_uid:String}}"
 
 NEWEST = f"""
 SELECT namespace, name, uid, epoch, seq, rv, op = 'delete' AS deleted, lower(hex(hash)) AS digest,
-       if(op = 'delete', '', object) AS state, if(op = 'delete', '', managed) AS fields
+       if(op = 'delete', '', object) AS state, if(op = 'delete', '', managed) AS fields, ts
 FROM events
 WHERE {LIVES} AND (uid, epoch, seq) IN (
     SELECT uid, last.epoch, last.seq FROM objects FINAL
@@ -104,9 +104,9 @@ WHERE {YOUNG} AND (resource, `group`, uid, epoch, rv_order, op) NOT IN (
 """
 
 MEND_STATES = f"""
-INSERT INTO states (cluster, day, resource, `group`, namespace, name, uid, last)
-SELECT cluster, toDate(ts) AS day, resource, `group`, namespace, name, uid,
-       max((epoch, seq, state, toString(note), owner))
+INSERT INTO states (cluster, day, resource, `group`, namespace, name, uid, ts, state, note, owner)
+SELECT cluster, toDate(marks.ts) AS day, resource, `group`, namespace, name, uid, max(marks.ts),
+       argMax(marks.state, (epoch, seq)), argMax(marks.note, (epoch, seq)), argMax(marks.owner, (epoch, seq))
 FROM marks WHERE {YOUNG} AND state >= 0 GROUP BY cluster, day, resource, `group`, namespace, name, uid
 """
 
@@ -247,7 +247,7 @@ def _next(uid: str, before: Json, patch: str | bytes, state: str | bytes) -> Jso
 
 def _objects(kind: str, block: pa.RecordBatch) -> Iterator[Remembered]:
     columns = [column.to_pylist() for column in block.columns]
-    for namespace, name, uid, epoch, seq, rv, deleted, hash_, state, fields in zip(*columns, strict=True):
+    for namespace, name, uid, epoch, seq, rv, deleted, hash_, state, fields, ts in zip(*columns, strict=True):
         yield Remembered(
             kind=kind,
             namespace=namespace,
@@ -260,6 +260,7 @@ def _objects(kind: str, block: pa.RecordBatch) -> Iterator[Remembered]:
             hash=hash_,
             object=_raw(state),
             managed=_raw(fields),
+            ts=ts,
         )
 
 

@@ -23,6 +23,7 @@ from query import (
     api_compare,
     api_objects,
     api_rollouts,
+    api_timeline,
     changes,
     coverage,
     inventory,
@@ -80,6 +81,7 @@ def create_app(
         api_changes.router,
         api_compare.router,
         api_objects.router,
+        api_timeline.router,
         api_rollouts.router,
     ):
         app.include_router(router, prefix="/api/v1")

@@ -51,3 +51,343 @@ States come from table `marks` (`schema/ddl`), which reads them from the object 
 of the well-known kinds, and generally what `metadata.deletionTimestamp`, `status.phase`, `status.conditions[type=Ready,
 Available, Failed, Progressing]` and `observedGeneration` say. What has no health `exists`.
 """
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+
+from query import timeline_sql as sql
+from query.models import Coverage, Hidden
+from query.timeline_sql import LifeRow, Question, Said
+from schema.store import Store
+
+CLASSES = ["status", "metadata", "create", "spec", "rollout", "delete", "drift"]
+STATES = ["exists", "ready", "terminating", "progressing", "failing"]
+PARTS = ("lanes", "marks", "bars", "overview")
+MOST_MARKS = 200_000
+MOST_LANES = 100_000
+GONE = -1
+
+_CELLS = 200_000
+"""Bins of an answer, roughly: many lanes get wider ones."""
+_FEWEST, _COLUMNS = 12, 240
+
+
+class Spans(msgspec.Struct, kw_only=True, rename={"kind": "class", "from_": "from"}):
+    """When nobody was watching, or what was read late. Milliseconds after the origin."""
+
+    kind: str
+    from_: int
+    to: int
+    cluster: str
+    resource: str
+    namespace: str
+    reason: str
+    id: str
+
+
+class Overview(msgspec.Struct, kw_only=True):
+    """Columns of the histogram; `width` in ms."""
+
+    width: int
+    loud: list[int]
+    quiet: list[int]
+
+
+class Bins(msgspec.Struct, kw_only=True, rename={"kind": "class"}):
+    """Counted changes, by lane and bin; `width` in ms."""
+
+    width: int
+    lane: list[int]
+    bin: list[int]
+    count: list[int]
+    kind: list[int]
+    human: list[int]
+
+
+Columns = dict[str, list[object]]
+
+
+class TimelineView(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    """Answer of `/timeline`; see above."""
+
+    from_: datetime
+    to: datetime
+    origin: datetime
+    span: int
+    now: int | None
+    coverage: Coverage
+    hidden: Hidden
+    total: int
+    mode: str
+    strings: list[str]
+    classes: list[str]
+    states: list[str]
+    lanes: Columns
+    lanes_left_out: int
+    lives: Columns
+    bars: Columns | None
+    marks: dict[str, object] | None
+    bins: Bins | None
+    overview: Overview | None
+    spans: list[Spans]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """How much is wanted: parts, pixels, from how many changes on bins, and whether quiet lanes are part of it."""
+
+    parts: tuple[str, ...] = PARTS
+    width: int = 1200
+    most: int = 50_000
+    changed_only: bool = False
+
+
+@dataclass(slots=True)
+class _Words:
+    """The dictionary."""
+
+    places: dict[str, int] = field(default_factory=lambda: {"": 0})
+
+    def __call__(self, word: str) -> int:
+        return self.places.setdefault(word, len(self.places))
+
+
+@dataclass(slots=True)
+class _Table:
+    """Lives with their lanes, as they are drawn, and what was counted of each lane."""
+
+    lives: list[LifeRow]
+    lane: list[int]
+    place: dict[int, int]
+    count: list[int]
+    last: list[int]
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, lives: list[LifeRow]) -> "_Table":
+        """Lives of one name share a lane."""
+        lanes: dict[tuple[str, str, str, str], int] = {}
+        lane = [lanes.setdefault(each.place, len(lanes)) for each in lives]
+        place = {each.key: n for n, each in enumerate(lives)}
+        return cls(lives, lane, place, [0] * len(lanes), [-1] * len(lanes))
+
+    def touched(self, lane: int, changes: int, at: int) -> None:
+        """So many changes, the newest of them then."""
+        self.count[lane] += changes
+        self.last[lane] = max(self.last[lane], at)
+
+
+def view(store: Store, question: Question, drawing: Drawing, *, open_end: bool, coverage: Coverage) -> TimelineView:
+    """The answer. `open_end`: the window ends now."""
+    total, hidden = sql.counts(store, question)
+    binned, words = total > drawing.most, _Words()
+    answer = TimelineView(
+        from_=question.after, to=question.until, origin=question.after, span=question.span,
+        now=question.span if open_end else None, coverage=coverage, hidden=hidden, total=total,
+        mode="bins" if binned else "marks", strings=[], classes=CLASSES, states=STATES,
+        lanes={}, lanes_left_out=0, lives={}, bars=None, marks=None, bins=None, overview=None,
+        spans=spans(coverage, question),
+    )  # fmt: skip
+    if "overview" in drawing.parts:
+        width, loud, quiet = sql.overview(store, question, _COLUMNS)
+        answer.overview = Overview(width=width, loud=loud, quiet=quiet)
+    if set(drawing.parts) - {"overview"}:
+        _draw(store, question, drawing, answer, words, binned)
+    answer.strings = list(words.places)
+    return answer
+
+
+def spans(coverage: Coverage, question: Question) -> list[Spans]:
+    """Gaps and late spans in milliseconds, cut to the window."""
+    return [
+        Spans(
+            kind=kind, from_=max(0, _ms(each.from_, question)), to=min(question.span, _ms(each.to, question)),
+            cluster=each.cluster, resource=each.resource, namespace=each.namespace, reason=each.reason, id=each.id,
+        )
+        for kind, found in (("gap", coverage.gaps), ("late", coverage.late))
+        for each in found
+    ]  # fmt: skip
+
+
+def _ms(moment: datetime, question: Question) -> int:
+    return int(moment.timestamp() * 1000) - question.origin
+
+
+def _draw(
+    store: Store, question: Question, drawing: Drawing, answer: TimelineView, words: _Words, binned: bool
+) -> None:
+    table = _Table.of(sql.lives(store, question))
+    lanes = max(1, len(table.count))
+    width = -(-question.span // min(drawing.width, max(_FEWEST, _CELLS // lanes))) if binned else 1
+    rows = sql.bins(store, question, width) if binned else sql.marks(store, question)
+    _count(table, rows, binned)
+    said = sql.states(store, question, width)
+    owners = sql.owners(store, question)
+    if drawing.changed_only or lanes > MOST_LANES:
+        table = _only_changed(table, owners, drawing.changed_only)
+    answer.lanes_left_out = table.left_out
+    bars, worst, final = _bars(table, said, question.span, words)
+    answer.lanes = _lanes(table, owners, worst, final, words)
+    answer.lives = _lives(table)
+    answer.bars = bars if "bars" in drawing.parts else None
+    if "marks" in drawing.parts and binned:
+        answer.bins = _bins(table, rows, width)
+    elif "marks" in drawing.parts:
+        answer.marks = _marks(table, rows, words)
+
+
+def _count(table: _Table, rows: Sequence[Sequence[int]], binned: bool) -> None:
+    counts: Iterable[int] = rows[2] if binned else [1] * len(rows[0])
+    for key, changes, at in zip(rows[0], counts, rows[5] if binned else rows[1], strict=True):
+        if (life := table.place.get(key)) is not None:
+            table.touched(table.lane[life], changes, at)
+
+
+def _only_changed(table: _Table, owners: dict[int, str], all_quiet: bool) -> _Table:
+    """Lanes that changed and those that own them; without `all_quiet` as many quiet ones as there is room for."""
+    by_uid = {(each.cluster, each.uid): n for n, each in enumerate(table.lives)}
+    keep = {lane for lane, count in enumerate(table.count) if count}
+    for n, each in enumerate(table.lives):
+        owner: int | None = n
+        while table.lane[n] in keep and owner is not None:
+            mine = table.lives[owner]
+            owner = by_uid.get((each.cluster, owners.get(mine.key, "")))
+            if owner is None or table.lane[owner] in keep:
+                break
+            keep.add(table.lane[owner])
+    quiet = [lane for lane in range(len(table.count)) if lane not in keep]
+    kept = sorted(keep | set([] if all_quiet else quiet[: max(0, MOST_LANES - len(keep))]))
+    number = {lane: n for n, lane in enumerate(kept)}
+    lives = [(each, number[lane]) for each, lane in zip(table.lives, table.lane, strict=True) if lane in number]
+    return _Table(
+        [each for each, _ in lives],
+        [lane for _, lane in lives],
+        {each.key: n for n, (each, _) in enumerate(lives)},
+        [table.count[lane] for lane in kept],
+        [table.last[lane] for lane in kept],
+        0 if all_quiet else len(table.count) - len(kept),
+    )
+
+
+def _bars(
+    table: _Table, said: dict[int, list[Said]], span: int, words: _Words
+) -> tuple[Columns, list[int], list[tuple[int, str]]]:
+    """Bars without repetitions, the worst state of each lane, and (state, note) of each lane at the end."""
+    life: list[object] = []
+    at: list[object] = []
+    state: list[object] = []
+    note: list[object] = []
+    worst, final = [0] * len(table.count), [(GONE, "")] * len(table.count)
+    for n, each in enumerate(table.lives):
+        lane, before = table.lane[n], (-2, "")
+        for moment, now, text in said.get(each.key, ()):
+            if (now, text) == before or moment >= span:
+                continue
+            before = (now, text)
+            life.append(n)
+            at.append(max(0, moment))
+            state.append(now)
+            note.append(words(text))
+            worst[lane] = max(worst[lane], now)
+        if each.ended is None:
+            final[lane] = before if before[0] >= 0 else (0, "")
+    return {"life": life, "t": at, "state": state, "note": note}, worst, final
+
+
+def _lanes(
+    table: _Table, owners: dict[int, str], worst: list[int], final: list[tuple[int, str]], words: _Words
+) -> Columns:
+    first = dict(zip(reversed(table.lane), reversed(table.lives), strict=True))
+    newest = dict(zip(table.lane, table.lives, strict=True))
+    by_uid = {(each.cluster, each.uid): lane for each, lane in zip(table.lives, table.lane, strict=True)}
+    order = [first[lane] for lane in range(len(table.count))]
+    return {
+        "cluster": [words(each.cluster) for each in order],
+        "namespace": [words(each.namespace) for each in order],
+        "kind": [words(each.kind) for each in order],
+        "resource": [words(each.resource) for each in order],
+        "name": [words(each.name) for each in order],
+        "owner": [by_uid.get((each.cluster, owners.get(newest[n].key, "")), -1) for n, each in enumerate(order)],
+        "changes": [*table.count],
+        "worst": [*worst],
+        "state": [state for state, _ in final],
+        "note": [words(text) for _, text in final],
+        "last": [*table.last],
+    }
+
+
+def _lives(table: _Table) -> Columns:
+    return {
+        "lane": [*table.lane],
+        "uid": [each.uid for each in table.lives],
+        "epoch": [each.epoch for each in table.lives],
+        "from": [each.began for each in table.lives],
+        "to": [each.ended for each in table.lives],
+    }
+
+
+def _bins(table: _Table, rows: Sequence[Sequence[int]], width: int) -> Bins:
+    """Of all lives of a lane together."""
+    cells: dict[tuple[int, int], tuple[int, int, int]] = {}
+    for key, step, count, kind, human, _ in zip(*rows, strict=True):
+        if (life := table.place.get(key)) is not None:
+            cell = table.lane[life], step
+            had = cells.get(cell)
+            cells[cell] = (had[0] + count, max(had[1], kind), max(had[2], human)) if had else (count, kind, human)
+    order = sorted(cells)
+    return Bins(
+        width=width,
+        lane=[lane for lane, _ in order],
+        bin=[step for _, step in order],
+        count=[cells[cell][0] for cell in order],
+        kind=[cells[cell][1] for cell in order],
+        human=[cells[cell][2] for cell in order],
+    )
+
+
+def _marks(table: _Table, rows: Sequence[list[Any]], words: _Words) -> dict[str, object]:
+    """Marks as columns, deltas taken. Lives that are unknown (their row of `objects` is a moment late) stay out."""
+    known = [n for n, key in enumerate(rows[0]) if key in table.place]
+    _, at, kind, op, actor, human, seq, error, epoch, noise = ([column[n] for n in known] for column in rows)
+    life = [table.place[rows[0][n]] for n in known]
+    return {
+        "t": _deltas(at),
+        "life": life,
+        "class": kind,
+        "op": op,
+        "actor": [words(str(each)) for each in actor],
+        "human": [n for n, each in enumerate(human) if each],
+        "seq": _steps_of(life, seq),
+        "error": _sparse("ms", error, [not each for each in error]),
+        "epoch": _sparse("epoch", epoch, [each == table.lives[at].epoch for each, at in zip(epoch, life, strict=True)]),
+        "noise": [n for n, each in enumerate(noise) if each],
+    }
+
+
+def _deltas(values: Sequence[int]) -> list[int]:
+    return [now - before for before, now in zip([0, *values], values, strict=False)]
+
+
+def undeltas(values: Sequence[int]) -> list[int]:
+    """What `t` says: milliseconds after the origin."""
+    return list(accumulate(values))
+
+
+def _steps_of(lives: Sequence[int], seqs: Sequence[int]) -> list[int]:
+    last: dict[int, int] = {}
+    found = []
+    for life, seq in zip(lives, seqs, strict=True):
+        found.append(seq - last.get(life, 0))
+        last[life] = seq
+    return found
+
+
+def _sparse(name: str, values: Sequence[object], usual: Sequence[bool]) -> dict[str, list[object]]:
+    """Only what is out of the ordinary, with its mark."""
+    rare = [n for n, each in enumerate(usual) if not each]
+    return {"mark": [*rare], name: [values[n] for n in rare]}

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS marks {on_cluster}
     observed_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     actor_name  LowCardinality(String),
     noise       LowCardinality(String),
+    life        UInt64 DEFAULT cityHash64(toString(cluster), uid) COMMENT 'of the object, as one number',
 
     paths       Array(String) EPHEMERAL,
     object      String EPHEMERAL,
@@ -164,21 +165,25 @@ CREATE TABLE IF NOT EXISTS states {on_cluster}
     namespace LowCardinality(String),
     name      String CODEC(ZSTD(1)),
     uid       String CODEC(ZSTD(1)),
-    last      SimpleAggregateFunction(max, Tuple(
-                  epoch UInt64, seq UInt64, state Int8, note String, owner String)) CODEC(ZSTD(1))
+    ts        DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'of the newest mark of the day; it counts',
+    state     Int8,
+    note      LowCardinality(String),
+    owner     String CODEC(ZSTD(1)),
+    life      UInt64 DEFAULT cityHash64(toString(cluster), uid)
 )
-ENGINE = {aggregating}
+ENGINE = {replacing}(ts)
 PARTITION BY toYYYYMM(day)
 ORDER BY (cluster, day, resource, `group`, namespace, name, uid)
 SETTINGS index_granularity = 1024, {dedup_window} = 1000
-COMMENT 'State of each life after its last change of each day. Read max(last) by uid';
+COMMENT 'State of each life after its last change of each day';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS states_feed {on_cluster} TO states AS
 SELECT
-    cluster, toDate(ts) AS day, resource, `group`, namespace, name, uid,
-    max((epoch, seq, state, toString(note), owner)) AS last
+    cluster, toDate(marks.ts) AS day, resource, `group`, namespace, name, uid, max(marks.ts) AS ts,
+    argMax(marks.state, (epoch, seq)) AS state, argMax(marks.note, (epoch, seq)) AS note,
+    argMax(marks.owner, (epoch, seq)) AS owner
 FROM marks
-WHERE state >= 0
+WHERE marks.state >= 0
 GROUP BY cluster, day, resource, `group`, namespace, name, uid;
 
 -- What was recorded before there were marks.
