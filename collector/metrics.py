@@ -1,6 +1,6 @@
 """The closed list of what capture counts and measures. `kind` is always `resource.group`."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
@@ -41,3 +41,24 @@ class Metrics:
         self.silence = gauge("watch_age_seconds", "Time since the last byte of this scope.", "scope")
         self.held = gauge("held_events", "Late events held until they can be dated.")
         self.queued = gauge("queued_bytes", "Bytes read from watches and not yet processed.")
+
+
+class LogMetrics:
+    """Counters and gauges of the way into Kafka, in the registry that is passed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"kubelapse_collector_log_{name}", text, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"kubelapse_collector_log_{name}", text, registry=registry)
+
+        self.messages = counter("messages", "Messages committed to Kafka.")
+        self.transactions = Histogram(
+            "kubelapse_collector_log_transaction_seconds", "Time of a committed transaction.", registry=registry
+        )
+        self.failures = counter("transaction_failures", "Transactions that failed; none is lost or written twice.")
+        self.fenced = counter("fenced", "Times another collector took over this one's slot.")
+        self.spilled = counter("spilled_bytes", "Bytes that went to disk because Kafka was away or slow.")
+        self.waiting = gauge("waiting_bytes", "Bytes in memory that wait for Kafka.")
+        self.on_disk = gauge("disk_bytes", "Bytes on disk that wait for Kafka.")

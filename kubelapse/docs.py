@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
+from collector.metrics import LogMetrics
 from collector.metrics import Metrics as CollectorMetrics
 from ingest.metrics import Metrics as IngestMetrics
 from kubelapse import settings
@@ -41,7 +42,7 @@ class _Listing(CollectorRegistry):
 def metrics() -> str:
     """The whole of docs/metrics.md."""
     listing = _Listing()
-    for stage in (CollectorMetrics, IngestMetrics, QueryMetrics):
+    for stage in (CollectorMetrics, LogMetrics, IngestMetrics, QueryMetrics):
         stage(listing)
     return _METRICS_HEAD + "".join(_row(collector) for collector in listing.listed)
 

@@ -1,0 +1,51 @@
+"""The queue on disk: order, bounds, and that nothing is left behind."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.spill import Spill, SpillFull
+
+
+def drain(spill: Spill) -> list[bytes]:
+    found = []
+    while (frame := spill.take()) is not None:
+        found.append(frame)
+    return found
+
+
+def test_frames_come_out_in_the_order_in_which_they_went_in_over_many_files(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "spill", most=10_000, segment=50)
+    frames = [b"%d" % number * 10 for number in range(40)]
+    for frame in frames:
+        spill.put(frame)
+    assert len(spill) == 40
+    assert drain(spill) == frames
+    assert list((tmp_path / "spill").iterdir()) == []
+
+
+def test_what_is_read_makes_room_while_writing_goes_on(tmp_path: Path) -> None:
+    spill = Spill(tmp_path, most=200, segment=40)
+    for number in range(1000):
+        spill.put(b"%020d" % number)
+        if number >= 3:
+            assert spill.take() == b"%020d" % (number - 3)
+    assert spill.size <= 200
+    spill.clear()
+
+
+def test_a_full_queue_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
+    spill = Spill(tmp_path, most=30)
+    spill.put(b"a" * 20)
+    with pytest.raises(SpillFull, match="24 of 30 bytes"):
+        spill.put(b"b" * 20)
+    assert drain(spill) == [b"a" * 20]
+
+
+def test_files_of_an_earlier_process_are_removed_and_new_ones_are_private(tmp_path: Path) -> None:
+    (tmp_path / "000000000007.spill").write_bytes(b"old")
+    spill = Spill(tmp_path, most=100)
+    spill.put(b"new")
+    [file] = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    assert drain(spill) == [b"new"]
