@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lab bench venv lock format
+.PHONY: help demo test check lab chaos bench venv lock format
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -33,6 +33,9 @@ check: $(READY) ## format, lint, types, layers, docs
 
 lab: $(READY) ## a real control plane on loopback; prints KUBECONFIG, runs until Ctrl-C
 	@$(BIN)/python -m tests.controlplane.lab $(ARGS)
+
+chaos: $(READY) ## capture in virtual time under seeded faults: SEEDS=0:10000, or one seed
+	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000) $(ARGS)
 
 bench: $(READY) ## benchmarks, one JSON line each
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -76,6 +76,10 @@ class Outlet:
         """Known to be current up to `moment`; never goes back."""
         self.until = moment if self.until is None else max(self.until, moment)
 
+    def proved(self, until: datetime | None) -> datetime | None:
+        """`until`, or the last byte if that was earlier."""
+        return min(until, self.confirmed) if until is not None and self.confirmed is not None else until
+
     def _count(self, records: Sequence[Record]) -> None:
         changes = Counter((record.op, record.origin) for record in records if isinstance(record, Event))
         for (op, origin), number in changes.items():

@@ -40,7 +40,9 @@ class RecoveringTracker(Tracker):
         relisted = self._relist(past, at=at, reason=reason)
         told = self._tell(past.lines, rv=rv, at=at, since=_not_before(relisted, since))
         bound = min((_latest(one) for one in told if isinstance(one, Event)), default=at)
-        records += [_bounded(one, bound) for one in relisted]
+        relisted = [_bounded(one, bound) for one in relisted]
+        records += relisted
+        told = _in_order(relisted, told)
         if past.unproved is not None:
             records.append(self._short_lives(past.unproved, told, since=since, at=at))
         self._position = Position(rv=rv, epoch=self._epoch, at=at, version=before.version, since=before.since)
@@ -92,6 +94,16 @@ def _not_before(relisted: Sequence[Record], since: datetime) -> datetime:
     """What was healed happened after everything that was found by the comparison."""
     found = (one for one in relisted if isinstance(one, Event) and one.origin == "relist")
     return max((_earliest(one) for one in found), default=since)
+
+
+def _in_order(relisted: Sequence[Record], told: Sequence[Record]) -> list[Record]:
+    """Nothing that was told is dated before what was found by the comparison: both are middles of what is possible."""
+    floor = max((one.ts for one in relisted if isinstance(one, Event) and one.origin == "relist"), default=None)
+    for one in told:
+        if floor is not None and isinstance(one, Event) and one.ts < floor:
+            one.ts_error = round(one.ts_error + (floor - one.ts).total_seconds() + 0.0005, 3)
+            one.ts = floor
+    return list(told)
 
 
 def _bounded(record: Record, bound: datetime) -> Record:

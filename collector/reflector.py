@@ -126,11 +126,6 @@ class Reflector:
         return self._outlet.position.rv if self._outlet.position else ""
 
     @property
-    def since(self) -> datetime | None:
-        """Start of this watched interval."""
-        return self._outlet.position.since if self._outlet.position else None
-
-    @property
     def confirmed(self) -> datetime | None:
         """Time of the last byte really received."""
         return self._outlet.confirmed
@@ -161,6 +156,11 @@ class Reflector:
         if self._outlet.position is None or self._comparing:
             return None if self._outlet.position is None else self._outlet.until
         return self._stream.current_until if self._stream else self._outlet.until
+
+    @property
+    def proved_until(self) -> datetime | None:
+        """The same without belief: a silent connection may be dead, and who begins again cannot know that it was."""
+        return self._outlet.proved(self.current_until) if bookmarked(self.kind) else self.current_until
 
     # ---- turns ----------------------------------------------------------------------------------------------------
 

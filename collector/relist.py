@@ -40,7 +40,10 @@ EPOCH_CAUSES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshList:
-    """A complete list, when it was read, and what it is compared for. `gap` None: first sight of the scope."""
+    """A complete list, when it was read, and what it is compared for. `gap` None: first sight of the scope.
+
+    `after`: the date of the newest change given out so far; what the list shows beyond memory came after it.
+    """
 
     items: Iterable[bytes]
     rv: str
@@ -48,6 +51,12 @@ class FreshList:
     epoch: int
     cause: str
     gap: Gap | None
+    after: datetime
+
+    @property
+    def since(self) -> datetime:
+        """The earliest moment at which it can have happened."""
+        return max(self.gap.from_t, self.after) if self.gap else self.at
 
 
 class Comparison:
@@ -153,17 +162,15 @@ class Comparison:
     def _end(self, uid: str, entry: Entry, reborn: datetime | None, fresh: FreshList) -> Event:
         event = self._recorder.ending(uid, entry, fresh.rv, self._how(fresh, "relist")).event
         bounds = self._skew.bounds(reborn) if reborn else None
-        since = fresh.gap.from_t if fresh.gap else fresh.at
         latest = bounds[1] if bounds else None
-        (dated,) = date([Sighting(not_before=since, observed=event.observed_at, latest=latest)])
+        (dated,) = date([Sighting(not_before=fresh.since, observed=event.observed_at, latest=latest)])
         event.ts, event.ts_error = dated.ts, dated.error
         return event
 
     def _date(self, found: Iterable[Recorded], fresh: FreshList) -> None:
         """What happened in the gap lies between its two ends, in the order of versions."""
-        since = fresh.gap.from_t if fresh.gap else fresh.at
         missed = sorted(found, key=lambda one: numeric(one.event.rv))
         # The newest claim of a listed version is a lower bound only: later writes may have left none.
-        dated = date([sighting(one._replace(claim=None), since, self._skew) for one in missed])
+        dated = date([sighting(one._replace(claim=None), fresh.since, self._skew) for one in missed])
         for one, estimate in zip(missed, dated, strict=True):
             one.event.ts, one.event.ts_error = estimate.ts, estimate.error

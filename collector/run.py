@@ -298,7 +298,7 @@ class Collector:
                 position, until = one.position, one.current_until
                 if position is not None and until is not None:
                     scopes[str(scope)] = (position.rv, until, min(one.confirmed or until, until), position.since)
-                    positions[scope] = replace(position, at=max(until, position.since))
+                    positions[scope] = replace(position, at=max(one.proved_until or until, position.since))
             mark = [self._watermark(scopes)] if scopes else []
             if steps or mark:
                 await self._put(Batch(records=[*steps, *mark], positions=positions))

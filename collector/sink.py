@@ -34,7 +34,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """The newest stored version of one object: what memory is rebuilt from. `deleted`: its life has ended."""
+    """The newest stored version of one object: what memory is rebuilt from. `deleted`: its life has ended.
+
+    `ts`: when it came to be, as recorded; what is read from now on is not dated before it.
+    """
 
     kind: str
     namespace: str
@@ -47,6 +50,7 @@ class Remembered:
     hash: str
     object: bytes | None
     managed: bytes | None
+    ts: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def scope_status(one: Reflector) -> ScopeStatus:
         live=one.live,
         current_until=one.current_until,
         confirmed=one.confirmed,
-        since=one.since,
+        since=one.position.since if one.position else None,
         rv=one.rv,
         held=one.held,
     )

@@ -230,6 +230,8 @@ class Stream:
         if self.intake.late_from is None:
             self._late_since = self._heartbeat.now()
             return
+        if self.intake.ended:  # nothing tells any more whether it had caught up
+            return
         self._heartbeat.check()
         if self.intake.idle_for() >= self._idle_needed() or self._is_fresh():
             self.intake.late_from = None

@@ -146,6 +146,8 @@ class Tracker:
         secret = self._redactor.applies(self._kind)
         for one in remembered:
             self._epoch = max(self._epoch, one.epoch)
+            if one.ts is not None:
+                self._last_at, self._last_ts = max(self._last_at, one.ts), max(self._last_ts, one.ts)
             if one.deleted:
                 self._memory.end(one.uid, one.rv)
             elif not self._take_up(one):
@@ -342,12 +344,12 @@ class Tracker:
         if gap is not None:
             yield gap
         yield from self._comparison.records(
-            FreshList(items=items, rv=rv, at=at, epoch=self._epoch, cause=cause, gap=gap)
+            FreshList(items=items, rv=rv, at=at, epoch=self._epoch, cause=cause, gap=gap, after=self._last_ts)
         )
         self._pending_cause, self._read_rv = "", rv
         self._position = Position(rv=rv, epoch=self._epoch, at=at, version=self._kind.version, since=at)
         self._memory.prune(rv)
-        self._last_ts = max(self._last_ts, at)
+        self._last_ts = max(self._last_ts, self._last_at, at)
 
     def _open_epoch(self, cause: str) -> None:
         """A new chain for every object; its number is the time in milliseconds, but always larger than the last one."""

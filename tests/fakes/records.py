@@ -154,4 +154,5 @@ def remembered(event: Event, *, broken: bool = False, managed: bool = False) -> 
         hash=event.hash,
         object=bytes(event.object) if event.object is not None and not deleted and not broken else None,
         managed=bytes(event.managed) if managed and event.managed else None,
+        ts=event.ts,
     )
