@@ -42,7 +42,7 @@ EPOCH_CAUSES: Final = {
 class FreshList:
     """A complete list, when it was read, and what it is compared for. `gap` None: first sight of the scope.
 
-    `after`: the date of the newest change given out so far; what the list shows beyond memory came after it.
+    `after`: the date of the newest change given out so far; nothing that the list shows is dated before it.
     """
 
     items: Iterable[bytes]
@@ -56,7 +56,7 @@ class FreshList:
     @property
     def since(self) -> datetime:
         """The earliest moment at which it can have happened."""
-        return max(self.gap.from_t, self.after) if self.gap else self.at
+        return self.gap.from_t if self.gap else self.at
 
 
 class Comparison:
@@ -163,7 +163,9 @@ class Comparison:
         event = self._recorder.ending(uid, entry, fresh.rv, self._how(fresh, "relist")).event
         bounds = self._skew.bounds(reborn) if reborn else None
         latest = bounds[1] if bounds else None
-        (dated,) = date([Sighting(not_before=fresh.since, observed=event.observed_at, latest=latest)])
+        (dated,) = date(
+            [Sighting(not_before=fresh.since, observed=event.observed_at, latest=latest)], after=fresh.after
+        )
         event.ts, event.ts_error = dated.ts, dated.error
         return event
 
@@ -171,6 +173,6 @@ class Comparison:
         """What happened in the gap lies between its two ends, in the order of versions."""
         missed = sorted(found, key=lambda one: numeric(one.event.rv))
         # The newest claim of a listed version is a lower bound only: later writes may have left none.
-        dated = date([sighting(one._replace(claim=None), fresh.since, self._skew) for one in missed])
+        dated = date([sighting(one._replace(claim=None), fresh.since, self._skew) for one in missed], after=fresh.after)
         for one, estimate in zip(missed, dated, strict=True):
             one.event.ts, one.event.ts_error = estimate.ts, estimate.error
