@@ -55,7 +55,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-lock: ## write requirements.lock anew from pyproject.toml (needs uv); UPGRADE=1 takes newer versions
+lock: ## write requirements.lock (and that of the image) anew from pyproject.toml (needs uv); UPGRADE=1 takes newer versions
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
 		--quiet -o requirements.lock
+	$(UV) pip compile pyproject.toml --constraint requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+		--quiet -o requirements.runtime.lock

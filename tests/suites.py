@@ -24,9 +24,12 @@ class Suite:
     optional: bool = False
 
 
+def _docker() -> str:
+    return "" if os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").is_socket() else "Docker"
+
+
 def _clickhouse_server() -> str:
-    docker = os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").is_socket()
-    if os.environ.get("KUBELAPSE_TEST_CLICKHOUSE_URL") or docker:
+    if os.environ.get("KUBELAPSE_TEST_CLICKHOUSE_URL") or not _docker():
         return ""
     return "KUBELAPSE_TEST_CLICKHOUSE_URL or Docker"
 
@@ -37,6 +40,7 @@ SUITES: Final = (
     Suite(
         marker="clickhouse_server", about="a real ClickHouse server", missing=_clickhouse_server, optional=True
     ),  # without it: the engine behind an HTTP face, tests/clickhouse/
+    Suite(marker="docker", about="images of Kafka and ClickHouse", missing=_docker, optional=True),
 )
 
 
