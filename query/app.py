@@ -1,4 +1,4 @@
-"""The HTTP application: routes under /api/v1, a page at /, health and metrics beside them.
+"""The HTTP application: routes under /api/v1, the web interface at /, health and metrics beside them.
 
 Whatever goes wrong leaves as an RFC 9457 problem. The Host header must name this server, or a web page could reach it
 through a name of its own that resolves to loopback (DNS rebinding). Nothing needs the application's lifespan: it also
@@ -21,18 +21,17 @@ from query import (
     api,
     api_changes,
     api_compare,
+    api_drift,
     api_objects,
     api_rollouts,
+    api_search,
     api_timeline,
-    changes,
-    coverage,
-    inventory,
-    page,
+    api_userdata,
+    assets,
     problems,
     spec,
 )
-from query.changes import Ask
-from query.coverage import Window
+from query.assets import Assets
 from query.errors import QueryError, TooBusy
 from query.feeds import Feed
 from query.guard import Guard, problem_response
@@ -41,7 +40,8 @@ from query.metrics import Metrics
 from query.problems import Refused
 from query.readers import Readers
 from query.settings import QuerySettings
-from query.web import Clock, Context, Filtered, Here, Windowed, utc_now
+from query.site import site
+from query.web import Clock, Context, Here, utc_now
 from schema.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,12 @@ def create_app(
     registry: CollectorRegistry,
     health: Health = healthy,
     clock: Clock = utc_now,
+    ui: Assets | None = None,
 ) -> FastAPI:
-    """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down."""
+    """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down.
+
+    `ui`: the web interface, when not the built one.
+    """
     readers = Readers(readers=settings.readers, streams=settings.streams, patience=settings.patience)
     metrics = Metrics(registry)
     feed = Feed(store, readers, settings, metrics)
@@ -80,54 +84,21 @@ def create_app(
         api.router,
         api_changes.router,
         api_compare.router,
+        api_drift.router,
         api_objects.router,
         api_timeline.router,
         api_rollouts.router,
+        api_search.router,
+        api_userdata.router,
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(_beside)
+    app.include_router(site(ui or assets.load()))
     spec.install(app)
     return app
 
 
 _beside = APIRouter(include_in_schema=False)
-
-
-@_beside.get("/")
-async def recent(here: Here, request: Request, params: Filtered, window: Windowed) -> Response:
-    """Recent changes, newest first."""
-
-    def question() -> page.View:
-        after, end = window.resolve(here.clock())
-        assert after is not None  # the default window has a start
-        chosen, known = params.resolve(here.store)
-        ask = Ask(filter=chosen, after=after, until=end.at, limit=page.SHOWN, newest_first=True)
-        found = changes.changes(here.store, ask)
-        span = Window(after=after, until=end.at, open_end=end.open_end)
-        return page.View(
-            items=found.items,
-            hidden=found.hidden,
-            coverage=coverage.assess(here.store, chosen.scope, span, kinds=known),
-            after=after,
-            until=end.at,
-            clusters=inventory.cluster_names(here.store),
-            params=asked,
-            more=bool(found.next),
-        )
-
-    asked, status = request.query_params.multi_items(), 200
-    try:
-        body = page.render(await here.readers.run(question))
-    except QueryError as error:
-        body, status = page.refusal(str(error), error.hint, asked), problems.of_query_error(error).status
-    headers = {"Content-Security-Policy": page.POLICY, "Cache-Control": "no-cache"}
-    return Response(body, status_code=status, media_type="text/html", headers=headers)
-
-
-@_beside.get("/style.css")
-async def style() -> Response:
-    """The page's style sheet."""
-    return Response(page.style(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
 @_beside.api_route("/livez", methods=["GET", "HEAD"])

@@ -1,5 +1,5 @@
-"""`/`: recent changes as one plain page, without a script, until there is more. Every string in it is hostile and
-escaped.
+"""`/plain`: recent changes as one page without a script, and what `/` shows where no web interface was built. Every
+string in it is hostile and escaped.
 
 Answer first: how well this time is known, how much is hidden and how to see it; then the changes, newest first. Every
 view is a link: the window is in the address, and each change links to the object as it was.
@@ -31,6 +31,9 @@ POLICY = (
 )
 """The page's Content-Security-Policy: it runs no script and loads nothing but its own style sheet."""
 
+UNBUILT = """<p class="sec">The web interface is not built in this checkout: <code>make ui</code> builds it, a restart
+shows it.</p>"""
+
 _WINDOWS = (("15m", "15 min"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 hours"), ("7d", "7 days"))
 _CLASSES = {"add": ("+", "created"), "delete": ("×", "deleted"), "update": ("◆", "changed")}
 
@@ -51,6 +54,7 @@ class View:
     clusters: Sequence[str]
     params: Params
     more: bool
+    unbuilt: bool = False
 
 
 def render(view: View) -> str:
@@ -65,6 +69,7 @@ def render(view: View) -> str:
 <p class="cover {known}"><i aria-hidden="true"></i> <span>{_coverage(view.coverage)}</span></p>
 {_gaps(view.coverage)}
 {_hidden(view)}
+{UNBUILT if view.unbuilt else ""}
 {_table(view)}
 {_older(view)}""",
     )
@@ -105,7 +110,7 @@ def _windows(params: Params) -> str:
     links = []
     for value, label in _WINDOWS:
         mark = ' aria-current="true"' if value == current else ""
-        links.append(f'<a href="/?{escape(_query(params, **{"from": value, "to": ""}))}"{mark}>{label}</a>')
+        links.append(f'<a href="?{escape(_query(params, **{"from": value, "to": ""}))}"{mark}>{label}</a>')
     return " ".join(links)
 
 
@@ -118,7 +123,7 @@ def _form(params: Params) -> str:
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in _beside_form(params, [name for name, _ in fields])
     )
-    return f'<form method="get" action="/">{inputs}{kept}<button>Show</button></form>'
+    return f'<form method="get">{inputs}{kept}<button>Show</button></form>'
 
 
 def _coverage(coverage: Coverage) -> str:
@@ -161,7 +166,7 @@ def _hidden(view: View) -> str:
 
 
 def _switch(view: View, name: str, value: str, label: str) -> str:
-    return f'<a href="/?{escape(_query(view.params, **{name: value}))}">{label}</a>'
+    return f'<a href="?{escape(_query(view.params, **{name: value}))}">{label}</a>'
 
 
 def _older(view: View) -> str:
@@ -169,7 +174,7 @@ def _older(view: View) -> str:
     if not view.more or not view.items:
         return ""
     query = _query(view.params, to=rfc3339(view.items[-1].ts))
-    return f'<p><a href="/?{escape(query)}">Older changes</a></p>'
+    return f'<p><a href="?{escape(query)}">Older changes</a></p>'
 
 
 def _table(view: View) -> str:

@@ -278,10 +278,10 @@ async def test_its_own_names_are_welcome(api: httpx.AsyncClient, host: str) -> N
 async def test_the_page_escapes_everything(api: httpx.AsyncClient, store: ChdbStore, history: History) -> None:
     history.put("configmaps", "shop/<script>alert(1)</script>", {}, at=900, by='"><img src=x>')
     history.store(store)
-    answer = await api.get("/", params={"cluster": history.cluster, "by": '"><b>'})
-    empty = await api.get("/", params={"cluster": history.cluster, "name": "nobody"})
+    answer = await api.get("/plain", params={"cluster": history.cluster, "by": '"><b>'})
+    empty = await api.get("/plain", params={"cluster": history.cluster, "name": "nobody"})
     assert answer.status_code == empty.status_code == 200
-    shown = (await api.get("/", params={"cluster": history.cluster})).text
+    shown = (await api.get("/plain", params={"cluster": history.cluster})).text
     assert "&lt;script&gt;" in shown
     assert "<script" not in shown + answer.text
     assert "<img" not in shown

@@ -25,7 +25,7 @@ async def browser(store: ChdbStore) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def shown(browser: httpx.AsyncClient, history: History, **params: str | list[str]) -> str:
-    answer = await browser.get("/", params={"cluster": history.cluster, **params})
+    answer = await browser.get("/plain", params={"cluster": history.cluster, **params})
     assert answer.status_code == 200
     return answer.text
 
@@ -90,7 +90,7 @@ async def test_a_form_keeps_what_it_does_not_ask_for(
 
 @pytest.mark.parametrize(("name", "value"), [("kind", "<b>gadgets"), ("from", "noon-ish"), ("selector", "a=b=c")])
 async def test_a_question_without_an_answer_gets_a_page_too(browser: httpx.AsyncClient, name: str, value: str) -> None:
-    answer = await browser.get("/", params={name: value})
+    answer = await browser.get("/plain", params={name: value})
     assert (answer.status_code in (400, 404), answer.headers["content-type"]) == (True, "text/html; charset=utf-8")
     assert '<p class="empty" role="alert">' in answer.text
     assert "<b>gadgets" not in answer.text
