@@ -19,6 +19,7 @@ from query.settings import QuerySettings
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+?)\.?)(?::\d{0,5})?")
 """RFC 9110 7.2, narrowed to what a browser sends: a name, an IPv4 address, or an IPv6 address in brackets."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -53,7 +54,11 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        app = self._app if self._welcome(scope) else _wrong_host(scope)
+        app = self._app
+        if not self._welcome(scope):
+            app = _wrong_host(scope)
+        elif scope["method"] not in _SAFE and _from_elsewhere(scope):
+            app = _foreign()
         await app(scope, receive, watched)
 
     def _welcome(self, scope: Scope) -> bool:
@@ -87,5 +92,26 @@ def _wrong_host(scope: Scope) -> Response:
             "Wrong host",
             f"This server is not known as {host[:100]!r}.",
             hint="Use 127.0.0.1 or localhost, or add the name to the server's hosts.",
+        )
+    )
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether a page of another origin asks (Fetch standard: `Origin`, `Sec-Fetch-Site`); programs send neither."""
+    headers = Headers(scope=scope)
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
+
+
+def _foreign() -> Response:
+    return problem_response(
+        problems.problem(
+            403,
+            "foreign-origin",
+            "Foreign origin",
+            "A page of another origin may not send this.",
+            hint="Use the page that this server serves, or a program.",
         )
     )

@@ -25,6 +25,7 @@ from query.models import Problem
 from query.refs import ObjectRef
 from query.timeline import BeforeHorizon, Deleted, Found, NeverSeen, NotRecorded, NotYet, Outcome
 from query.times import rfc3339
+from query.userdata import TooMuchToKeep, UnknownName
 from schema.store import QueryFailed, StoreError, StoreUnavailable
 
 
@@ -48,6 +49,8 @@ _STATUS: tuple[tuple[type[QueryError], int, str, str], ...] = (
     (BadReference, 400, "bad-reference", "Names nothing"),
     (BadCursor, 400, "bad-cursor", "Not a cursor"),
     (BadWindow, 422, "bad-window", "Not a window"),
+    (UnknownName, 404, "unknown-name", "Unknown name"),
+    (TooMuchToKeep, 413, "too-large", "Too large"),
     (TooManyObjects, 422, "too-much", "Too much"),
     (BadRevision, 404, "unknown-revision", "Unknown resourceVersion"),
     (DamagedHistory, 500, "damaged-history", "Damaged history"),

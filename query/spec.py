@@ -21,7 +21,18 @@ from query.models import (
     WholeChange,
 )
 from query.models_compared import Blame, SnapshotDiff
+from query.models_drift import Drift
 from query.models_rollouts import Rollouts
+from query.models_search import FieldHistory, Found, Touches
+from query.models_userdata import (
+    DriftTimeline,
+    Pin,
+    Pins,
+    SavedSearch,
+    SavedSearches,
+    StoredBaseline,
+    StoredBaselines,
+)
 
 _ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
 _ANSWERS: dict[str, type] = {
@@ -34,10 +45,22 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/events/{identity}": WholeChange,
     "/api/v1/coverage": CoverageReport,
     "/api/v1/rollouts": Rollouts,
+    "/api/v1/search": Found,
+    "/api/v1/blame": Touches,
     _ONE: ObjectAt,
     f"{_ONE}/history": History,
     f"{_ONE}/diff": ObjectDiff,
     f"{_ONE}/blame": Blame,
+    f"{_ONE}/fields": FieldHistory,
+    f"{_ONE}/drift": Drift,
+    "/api/v1/drift": Drift,
+    "/api/v1/pins": Pins,
+    "/api/v1/pins/{name}": Pin,
+    "/api/v1/saved": SavedSearches,
+    "/api/v1/saved/{name}": SavedSearch,
+    "/api/v1/baselines": StoredBaselines,
+    "/api/v1/baselines/{name}": StoredBaseline,
+    "/api/v1/baselines/{name}/results": DriftTimeline,
 }
 _STREAMS = {
     "/api/v1/changes": "application/jsonl",

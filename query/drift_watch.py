@@ -1,0 +1,223 @@
+"""Stored baselines are evaluated again as objects change, and what drifted when is kept as a timeline of its own.
+
+The watcher asks `changes` for what has come in since it last looked (by `log_order`, so that late changes count too).
+Only a baseline in whose scope something changed is evaluated again; without stored baselines nothing is read at all.
+An evaluation is bounded as any question is; what cannot be evaluated is logged and tried again after the next change.
+A drift is one row, written when it is found and once more when it has ended.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import orjson
+import pyarrow as pa
+
+from query import baselines, drift_rules, userdata
+from query.baselines import Question
+from query.drift import Asked, drift
+from query.errors import QueryError
+from query.models_drift import Drift, DriftItem
+from query.models_userdata import DriftResult, DriftTimeline, StoredBaseline
+from query.refs import known_kinds, resolve_kinds
+from query.scope import Scope, where
+from query.selectors import parse as parse_selector
+from schema.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST_RESULTS: Final = 10_000
+SHARE: Final = 0.1
+"""Of the time that evaluation may take: after one that took a second, the next one waits nine."""
+
+_UTC: Final = pa.timestamp("us", "UTC")
+_KEY = ("cluster", "resource", "group", "namespace", "name", "path")
+_COLUMNS = """baseline, cluster, resource, `group`, namespace, name, path, op, begun, ended, expected, actual,
+    manager, confidence, event, flaps"""
+
+Key = tuple[str, ...]
+
+
+def scope_of(store: Store, words: Mapping[str, str]) -> Scope:
+    """The scope of a stored baseline, as it was written. Raises QueryErrors."""
+    clusters = (words["cluster"],) if words.get("cluster") else ()
+    kinds = resolve_kinds(words["kind"], known_kinds(store, clusters)) if words.get("kind") else ()
+    return Scope(
+        clusters=clusters,
+        namespaces=tuple(each for each in words.get("namespace", "").split(",") if each),
+        kinds=kinds,
+        name=words.get("name", ""),
+        selector=parse_selector(words["selector"]) if words.get("selector") else None,
+    )
+
+
+def evaluate(store: Store, name: str, *, now: datetime) -> Drift:
+    """The drift from a stored baseline now."""
+    found, _ = userdata.baseline(store, name)
+    scope = scope_of(store, found.scope)
+    made = baselines.resolve(
+        store,
+        Question(
+            words=f"stored:{name}",
+            scope=scope,
+            known=known_kinds(store, scope.clusters),
+            at=now,
+            open_end=True,
+            now=now,
+            default_namespace=found.scope.get("namespace") or "default",
+        ),
+    )
+    return drift(store, made, Asked(at=now, open_end=True, rules=drift_rules.rules()))
+
+
+def timeline(store: Store, name: str) -> DriftTimeline:
+    """Every drift of a stored baseline that was found, oldest first."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM drift_results FINAL WHERE baseline = {{name:String}} AND path != '\\0'
+        ORDER BY begun DESC LIMIT {MOST_RESULTS}"""
+    rows = store.rows(sql, {"name": name})
+    [(last, count)] = store.rows(
+        "SELECT max(updated), count() FROM drift_results FINAL WHERE baseline = {name:String}", {"name": name}
+    )
+    return DriftTimeline(items=[_result(*row) for row in rows[::-1]], evaluated=last if count else None)
+
+
+def _result(*row: object) -> DriftResult:
+    values = dict(zip(_names(), row, strict=True))
+    for side in ("expected", "actual"):
+        values[side] = orjson.loads(str(values[side]) or "null")
+    values["by"] = values.pop("manager") or None
+    values["event"] = values["event"] or None
+    return DriftResult(**values)  # type: ignore[arg-type]  # the columns are those of the answer
+
+
+def _names() -> list[str]:
+    return [each.strip().strip("`") for each in _COLUMNS.split(",")]
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One per store that is written; `look` blocks and is called again and again, in a thread."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    busy: Callable[[], float] = time.monotonic
+    _seen: dict[str, int] = field(default_factory=dict)
+    _version: dict[str, datetime] = field(default_factory=dict)
+    _rest: float = 0.0
+
+    def look(self) -> int:
+        """Evaluate what may have changed; how many baselines were. Raises StoreError."""
+        if self.busy() < self._rest:
+            return 0
+        stored = userdata.baselines(self.store)
+        if not stored:
+            return 0
+        began = self.busy()
+        newest = self._newest()
+        count = sum(self._look_at(each, newest) for each in stored)
+        self._rest = self.busy() + (self.busy() - began) * (1 / SHARE - 1)
+        return count
+
+    def _newest(self) -> int:
+        [(newest,)] = self.store.rows("SELECT max(log_order) FROM changes")
+        return int(newest or 0)
+
+    def _look_at(self, each: StoredBaseline, newest: int) -> bool:
+        anew = self._version.get(each.name) != each.updated
+        if not anew and not self._changed(each, newest):
+            self._seen[each.name] = newest
+            return False
+        try:
+            found = evaluate(self.store, each.name, now=self.clock())
+        except QueryError as error:
+            log.warning("the stored baseline %s cannot be evaluated: %s", each.name, error)
+        else:
+            keep(self.store, each.name, found, now=self.clock())
+        self._version[each.name], self._seen[each.name] = each.updated, newest
+        return True
+
+    def _changed(self, each: StoredBaseline, newest: int) -> bool:
+        """Whether anything in its scope came in since."""
+        since = self._seen.get(each.name, 0)
+        if since == newest:
+            return False
+        try:
+            scope = scope_of(self.store, each.scope)
+        except QueryError:
+            return True
+        params: dict[str, object] = {"since": since}
+        conditions = [*scope.conditions(params), "log_order > {since:UInt64}", "noise = ''"]
+        return bool(self.store.rows(f"SELECT 1 FROM changes {where(conditions)} LIMIT 1", params))
+
+
+def keep(store: Store, name: str, found: Drift, *, now: datetime) -> None:
+    """Write down what is new, and the end of what is no more."""
+    open_rows = _open(store, name)
+    lasting = {_key(each): each for each in found.items if each.lasts}
+    rows = [
+        _row(name, each, open_rows[key]["begun"] if key in open_rows else each.since or now, None)
+        for key, each in lasting.items()
+        if key not in open_rows or open_rows[key]["actual"] != _json(each.actual)
+    ]
+    rows += [{**row, "ended": now} for key, row in open_rows.items() if key not in lasting]
+    rows.append(_evaluated(name, now))
+    _insert(store, rows, now)
+
+
+def _open(store: Store, name: str) -> dict[Key, dict[str, object]]:
+    sql = f"""
+        SELECT {_COLUMNS} FROM drift_results FINAL
+        WHERE baseline = {{name:String}} AND ended IS NULL AND path != '\\0' LIMIT {MOST_RESULTS * 10}"""
+    rows = [dict(zip(_names(), row, strict=True)) for row in store.rows(sql, {"name": name})]
+    return {tuple(str(row[part]) for part in _KEY): row for row in rows}
+
+
+def _key(each: DriftItem) -> Key:
+    return each.cluster, each.resource, each.group, each.namespace, each.name, _place(each)
+
+
+def _place(each: DriftItem) -> str:
+    return f"{each.path}:{each.within}" if each.within else each.path
+
+
+def _row(name: str, each: DriftItem, begun: object, ended: datetime | None) -> dict[str, object]:
+    key = dict(zip(_KEY, _key(each), strict=True))
+    return {
+        "baseline": name,
+        **key,
+        "begun": begun,
+        "op": each.op,
+        "expected": _json(each.expected),
+        "actual": _json(each.actual),
+        "manager": each.by or "",
+        "confidence": each.confidence,
+        "event": each.event or "",
+        "ended": ended,
+        "flaps": each.flaps,
+    }
+
+
+def _evaluated(name: str, now: datetime) -> dict[str, object]:
+    """A row that says when the baseline was evaluated last; its path is no path."""
+    epoch = datetime.fromtimestamp(0, tz=now.tzinfo)
+    texts = dict.fromkeys((*_KEY, "op", "expected", "actual", "manager", "confidence", "event"), "")
+    return {"baseline": name, **texts, "path": "\0", "begun": epoch, "ended": None, "flaps": 0}
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _insert(store: Store, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
+    types = {"begun": _UTC, "ended": _UTC, "updated": _UTC, "flaps": pa.uint32()}
+    names = [*rows[0], "updated"]
+    columns = {
+        name: pa.array([now if name == "updated" else row[name] for row in rows], types.get(name, pa.string()))
+        for name in names
+    }
+    store.insert("drift_results", pa.table(columns), token=f"drift_results {uuid.uuid4().hex}")
