@@ -48,7 +48,10 @@ class Stream:
 
 
 class Server:
-    """Implements `Cluster`. Faults are switches that the schedule turns; `expired` tells which kinds it refused."""
+    """Implements `Cluster`. Faults are switches that the schedule turns; `expired` tells which kinds it refused.
+
+    `silence`: after so many seconds a half-open watch is given up, which is its client's work on a socket.
+    """
 
     def __init__(self, world: World, chance: Random) -> None:
         self.world = world
@@ -61,6 +64,7 @@ class Server:
         self.unserved: set[str] = set()
         self.expired: set[str] = set()
         self.requests = 0
+        self.silence = SILENCE
         self._chance = chance
 
     # ---- faults ---------------------------------------------------------------------------------------------------
@@ -180,7 +184,7 @@ class Server:
         marked = heard = loop.time()
         while True:
             if stream.mute:
-                await asyncio.sleep(heard + SILENCE - loop.time())
+                await asyncio.sleep(min(heard + self.silence - loop.time(), 3600))
                 raise Silent("no byte for 70 s")
             news = [
                 (after, write) for after, write in world.after(kind.id, since, place)
