@@ -203,7 +203,7 @@ class Simulation:
         self.server.cut(fault.kind)
 
     def _rollback(self, _: Fault, at: float) -> None:
-        """Nobody writes after it: versions that pass the lost ones before a watch is back are only found by an audit."""
+        """Nobody writes after it: versions that pass the lost ones unseen are only found by an audit."""
         self.server.stop()
         self.writers_away_until = math.inf
         kept = [write.rv for write in self.world.log if write.at < at - 2 and write.rv >= self.world.compacted]
@@ -224,7 +224,7 @@ class Simulation:
 
     def _unserved(self, fault: Fault, at: float) -> None:
         """Its definition is deleted, and everything of it with it."""
-        if self.server.down:
+        if self.server.down or self.writers_away_until:
             return
         self.server.unserved.add(fault.kind)
         for key in [key for key in self.world.living if key[0] == fault.kind]:
