@@ -3,8 +3,10 @@
 import click
 
 from kubelapse import settings as known
+from kubelapse.cli.errors import Failure
 from kubelapse.cli.options import sentences, setting_flags, setting_options, surroundings
 from kubelapse.cli.text import plain
+from kubelapse.settings_kafka import KAFKA
 
 
 @click.command("copy")
@@ -12,12 +14,13 @@ from kubelapse.cli.text import plain
     "--from", "source", metavar="STORE", required=True, help="chdb:DIR, or http(s)://user@host:port/database."
 )
 @click.option("--to", "target", metavar="STORE", required=True, help="As --from; made where it is not there yet.")
-@setting_options(known.LOG)
+@setting_options(KAFKA, known.LOG)
 @click.pass_context
 def copy(ctx: click.Context, /, source: str, target: str, **given: object) -> None:
     """Copy everything that one store holds into another, and check that it is all there.
 
-    End what writes to either store first. A copy that broke off is finished by running it again.
+    End what writes to either store first. A copy that broke off is finished by running it again. With --kafka, what
+    `up` remembers is handed over to collectors first, so that capture goes on without a gap.
 
     \b
     kubelapse copy --from chdb:$HOME/.local/state/kubelapse/store --to http://ingest@clickhouse:8123/kubelapse
@@ -28,4 +31,7 @@ def copy(ctx: click.Context, /, source: str, target: str, **given: object) -> No
         from kubelapse import moving, observe
 
         observe.configure(settings[known.LOG])
-        moving.move(settings, source, target, say=lambda text: click.echo(plain(text), err=True))
+        try:
+            moving.move(settings, source, target, say=lambda text: click.echo(plain(text), err=True))
+        except moving.MoveError as error:
+            raise Failure(str(error)) from None
