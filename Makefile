@@ -5,6 +5,8 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS  ?=
+UI    := query/_ui/index.html
+UI_SOURCES := $(shell git ls-files query/ui 2>/dev/null)
 # The first Python that is new enough; PYTHON=... chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -13,23 +15,31 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lab chaos bench venv lock format
+.PHONY: help demo test check ui lab chaos bench venv lock format
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: $(READY) ## no cluster needed: a recorded incident, three questions with their answers, then the page
+	@$(MAKE) --no-print-directory $(UI) || echo "going on without the web interface: the plain page shows changes" >&2
 	$(BIN)/kubelapse demo $(ARGS)
 
-test: $(READY) ## all tests that this machine can run (the first time it builds a control plane: 14 minutes)
+test: $(READY) $(UI) ## all tests that this machine can run (the first time it builds a control plane: 14 minutes)
 	$(BIN)/pytest $(ARGS)
 
-check: $(READY) ## format, lint, types, layers, docs
+check: $(READY) $(UI) ## format, lint, types, layers, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q tests/test_architecture.py tests/test_docs.py tests/test_packaging.py
+
+ui: $(UI) ## build the web interface (DEV=1: hot reload on port 5173 against a running kubelapse, KUBELAPSE_SERVER=URL)
+	$(if $(DEV),query/ui/npm run dev)
+
+$(UI): $(UI_SOURCES) | $(READY)
+	@query/ui/npm ci --no-audit --no-fund --silent
+	@query/ui/npm run --silent build
 
 lab: $(READY) ## a real control plane on loopback; prints KUBECONFIG, runs until Ctrl-C
 	@$(BIN)/python -m tests.controlplane.lab $(ARGS)

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import kubelapse
+from query import assets
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("schema", "collector", "ingest", "query", "kubelapse")
@@ -41,6 +43,38 @@ def test_the_wheel_holds_every_module_and_every_migration(wheel: zipfile.ZipFile
     ours = {path for path in tracked() if path.split("/")[0] in PACKAGES and not path.startswith("query/ui/")}
     assert ours <= packed
     assert any(re.fullmatch(r"schema/ddl/0001_\w+\.sql", path) for path in packed)
+
+
+def test_the_wheel_holds_the_web_interface_and_not_its_source(wheel: zipfile.ZipFile) -> None:
+    packed = set(wheel.namelist())
+    named = re.findall(r'(?:src|href)="\./([^"]+)"', wheel.read("query/_ui/index.html").decode())
+    assert named
+    assert {f"query/_ui/{path}" for path in named} <= packed
+    assert not any(path.startswith("query/ui/") for path in packed)
+
+
+def test_a_wheel_without_the_web_interface_is_refused(tmp_path: Path) -> None:
+    """An installation has no Node to make it up with."""
+    for name in ("hatch_build.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    for package in PACKAGES:
+        (tmp_path / package).mkdir()
+    shutil.copy(ROOT / "kubelapse" / "__init__.py", tmp_path / "kubelapse")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "make ui" in done.stderr
+
+
+def test_the_web_interface_keeps_to_its_budget() -> None:
+    """60 KiB compressed before the first page shows, 600 KiB in all; whatever comes later comes when it is wanted."""
+    built = assets.load()
+    index = built.get(assets.INDEX)
+    assert index is not None, "make ui"
+    named = re.findall(r'(?:src|href)="\./([^"]+)"', index.data.decode())
+    first = [index, *filter(None, (built.get(name) for name in named))]
+    assert sum(len(each.packed) for each in first) <= 60 * 1024
+    assert built.size <= 600 * 1024
 
 
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
