@@ -8,12 +8,13 @@ from collector.cluster import Discovery
 from collector.discovery import merge
 from collector.selection import choose
 from collector.settings import CollectorSettings
+from collector.slots import Slot
 from schema.events import FORBIDDEN_IN, KindInfo
 from schema.objects import Kind, Scope
 
 
 class Catalog:
-    """Kinds as discovery, the settings and the server's refusals make them."""
+    """Kinds as discovery, the settings and the server's refusals make them; only those of this slot."""
 
     def __init__(self, settings: CollectorSettings) -> None:
         self.unmatched: Sequence[str] = ()
@@ -21,6 +22,7 @@ class Catalog:
         self.infos: Mapping[str, KindInfo] = {}
         """As put on record."""
         self._settings = settings
+        self._slot = Slot(settings.slot + 1, settings.slots)
         self._kinds: dict[str, Kind] = {}
         self._chosen: Mapping[str, KindInfo] = {}
         self._forbidden: dict[Scope, str] = {}
@@ -33,11 +35,12 @@ class Catalog:
         self._kinds, self._etag = merge(found, self._kinds), found.etag
         settings = self._settings
         choice = choose(self._kinds.values(), only=settings.kinds, include=settings.include, exclude=settings.exclude)
-        self._chosen, self.unmatched = choice.kinds, choice.unmatched
+        self._chosen = {name: info for name, info in choice.kinds.items() if self._slot.has(name)}
+        self.unmatched = choice.unmatched
 
     def watched(self) -> dict[str, Kind]:
         """The kinds to watch, also those that are forbidden just now."""
-        return {name: kind for name, kind in self._kinds.items() if self._chosen[name].watching == "yes"}
+        return {name: self._kinds[name] for name, info in self._chosen.items() if info.watching == "yes"}
 
     def forbid(self, scope: Scope, why: str) -> None:
         """The server gives no right to this scope."""

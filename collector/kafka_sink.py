@@ -66,6 +66,11 @@ class KafkaSink:
         return self._trouble or self._holder.trouble
 
     @property
+    def ready(self) -> bool:
+        """The slot is ours and memory has been read."""
+        return self._writer is not None
+
+    @property
     def standing_by(self) -> str:
         """For whom this newcomer waits, or ""."""
         return self._holder.standing_by

@@ -236,7 +236,8 @@ class Collector:
         changed = self._catalog.changes(scopes)
         if changed:
             uid, at = self._capture.cluster_uid, self._clock()
-            kinds = Kinds(cluster=self._settings.cluster, cluster_uid=uid, at=at, kinds=changed, partial=not first)
+            partial = not first or self._settings.slots > 1  # other slots tell of the other kinds
+            kinds = Kinds(cluster=self._settings.cluster, cluster_uid=uid, at=at, kinds=changed, partial=partial)
             await self._append([kinds])
 
     def _on_change(self, reflector: Reflector) -> None:

@@ -77,6 +77,8 @@ class CollectorSettings:
     keyframe_bytes: int = 65536
     keyframe_every: int = 16
     slot: int = 0
+    """Counts from 0; `slots`: how many there are. A kind belongs to one of them (`collector.slots`)."""
+    slots: int = 1
     cold_syncs: int = 6
     page_size: int = 500
     queue_bytes: int = 16 * 2**20

@@ -1,37 +1,42 @@
 """A queue on disk for what the log cannot take just now: bounded, in order, and worth nothing after this process.
 
-Files of `SEGMENT` bytes, each a row of length-prefixed frames; a file is removed once it has been read. What lies here
-has been redacted, and the checkpoint does not cover it: after a crash the watches tell it again, so the queue begins
-empty and old files are removed. Files are readable by their owner alone.
+Rows of length-prefixed frames in nameless files of about `SEGMENT` bytes each: nobody else can open them, and whatever
+ends this process, the system takes them away. What lies here has been redacted, and the checkpoint does not cover it:
+after a crash the watches tell it again.
 """
 
 import os
 import struct
+import tempfile
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 SEGMENT: Final = 16 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")
-_SUFFIX: Final = ".spill"
 
 
 class SpillFull(Exception):
     """The bound is reached, or the disk takes nothing more."""
 
 
+@dataclass(slots=True)
+class _Segment:
+    file: IO[bytes]
+    read: int = 0
+    written: int = 0
+
+
 class Spill:
-    """First in, first out, in `directory` (made when needed, with what is left there removed)."""
+    """First in, first out, in `directory` (made when needed)."""
 
     def __init__(self, directory: Path, *, most: int, segment: int = SEGMENT) -> None:
         """`most`: bytes on disk; 0 = never use the disk."""
         self._directory, self._most, self._segment = directory, most, segment
-        self._sizes: deque[tuple[int, int]] = deque()
-        self._next = 0
+        self._segments: deque[_Segment] = deque()
         self._frames = 0
-        self._bytes = 0
-        self._reading: BinaryIO | None = None
-        self._prepared = False
+        self._size = 0
 
     def __len__(self) -> int:
         return self._frames
@@ -39,89 +44,59 @@ class Spill:
     @property
     def size(self) -> int:
         """Bytes on disk, also of frames in a file that is partly read."""
-        return self._bytes
+        return self._size
 
     def put(self, frame: bytes) -> None:
         """Add one frame. Raises SpillFull, with the queue as it was."""
-        if self._bytes + len(frame) + _LENGTH.size > self._most:
-            raise SpillFull(f"{self._bytes:,} of {self._most:,} bytes on disk are in use")
+        data = _LENGTH.pack(len(frame)) + frame
+        if self._size + len(data) > self._most:
+            raise SpillFull(f"{self._size:,} of {self._most:,} bytes on disk are in use")
         try:
-            self._prepare()
-            self._write(_LENGTH.pack(len(frame)) + frame)
+            _write(self._last(len(data)), data)
         except OSError as error:
             raise SpillFull(f"{self._directory} takes nothing more ({error.strerror})") from error
+        self._size += len(data)
         self._frames += 1
 
     def take(self) -> bytes | None:
         """The oldest frame; None when there is none."""
         if not self._frames:
             return None
-        if self._reading is None:
-            number, _ = self._sizes[0]
-            self._reading = self._file(number).open("rb")
-        header = self._reading.read(_LENGTH.size)
-        if len(header) < _LENGTH.size:
-            self._drop_segment()
-            return self.take()
-        (length,) = _LENGTH.unpack(header)
-        frame = self._reading.read(length)
+        if self._segments[0].read == self._segments[0].written:
+            self._drop()
+        oldest = self._segments[0]
+        (length,) = _LENGTH.unpack(os.pread(oldest.file.fileno(), _LENGTH.size, oldest.read))
+        frame = os.pread(oldest.file.fileno(), length, oldest.read + _LENGTH.size)
+        oldest.read += _LENGTH.size + length
         self._frames -= 1
         if not self._frames:
             self.clear()
         return frame
 
     def clear(self) -> None:
-        """Forget everything and remove the files."""
-        if self._reading is not None:
-            self._reading.close()
-            self._reading = None
-        for number, _ in self._sizes:
-            self._file(number).unlink(missing_ok=True)
-        self._sizes.clear()
-        self._frames = self._bytes = 0
+        """Forget everything and give the disk back."""
+        while self._segments:
+            self._drop()
+        self._frames = 0
 
-    def _prepare(self) -> None:
-        if not self._prepared:
+    def _last(self, more: int) -> _Segment:
+        """The file to write to."""
+        if not self._segments or self._segments[-1].written + more > max(self._segment, more):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for old in self._directory.glob(f"*{_SUFFIX}"):
-                old.unlink()
-            self._prepared = True
+            file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115 - `_drop` closes it
+            self._segments.append(_Segment(file))
+        return self._segments[-1]
 
-    def _write(self, data: bytes) -> None:
-        number, size = self._sizes[-1] if self._sizes else (-1, 0)
-        if number < 0 or (size and size + len(data) > self._segment):
-            number, size = self._begin_segment()
-        try:
-            _write_all(self._file(number), size, data)
-        except OSError:
-            os.truncate(self._file(number), size)
-            raise
-        self._sizes[-1] = (number, size + len(data))
-        self._bytes += len(data)
-
-    def _begin_segment(self) -> tuple[int, int]:
-        number, self._next = self._next, self._next + 1
-        os.close(os.open(self._file(number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        self._sizes.append((number, 0))
-        return number, 0
-
-    def _drop_segment(self) -> None:
-        """The oldest file has been read to its end, and writing goes on in another one."""
-        assert self._reading is not None
-        self._reading.close()
-        self._reading = None
-        number, size = self._sizes.popleft()
-        self._file(number).unlink(missing_ok=True)
-        self._bytes -= size
-
-    def _file(self, number: int) -> Path:
-        return self._directory / f"{number:012d}{_SUFFIX}"
+    def _drop(self) -> None:
+        oldest = self._segments.popleft()
+        oldest.file.close()
+        self._size -= oldest.written
 
 
-def _write_all(file: Path, at: int, data: bytes) -> None:
-    """A full disk may take a part of a write and say so only at the next one."""
-    with file.open("r+b", buffering=0) as handle:
-        handle.seek(at)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[handle.write(rest) :]
+def _write(segment: _Segment, data: bytes) -> None:
+    """All of it or nothing: what a failed write has left is written over by the next one."""
+    at, rest = segment.written, memoryview(data)
+    while rest:
+        done = os.pwrite(segment.file.fileno(), rest, at)
+        at, rest = at + done, rest[done:]
+    segment.written = at

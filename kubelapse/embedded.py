@@ -11,7 +11,6 @@ import gc
 import logging
 import socket
 import sys
-import uuid
 import webbrowser
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.clock import utc_now
-from collector.cluster import ClusterError, Forbidden
+from collector.cluster import ClusterError
 from collector.errors import CollectorError
 from collector.metrics import Metrics as CollectorMetrics
 from collector.run import Collector
@@ -34,6 +33,7 @@ from ingest.settings import IngestSettings
 from kubelapse import __version__, heap
 from kubelapse import settings as known
 from kubelapse.access import Reached, reach
+from kubelapse.capture import NoIdentity, cluster_uid, collector_settings
 from kubelapse.checkpoint import Checkpoint, CheckpointError
 from kubelapse.keyfile import KeyFileError, load_key
 from kubelapse.memorylog import MemoryLog
@@ -65,6 +65,7 @@ class UpError(Exception):
 EXPECTED = (
     ClusterError,
     CollectorError,
+    NoIdentity,
     SinkError,
     IngestError,
     StoreError,
@@ -112,7 +113,7 @@ async def _up(settings: Settings, stop: asyncio.Event, say: Say) -> None:
     with listen(settings[known.HOST], settings[known.PORT]) as bound:
         cluster = await reach(settings)
         try:
-            uid = settings[known.CLUSTER_UID] or await _uid(cluster)
+            uid = await cluster_uid(settings, cluster)
             capture = collector_settings(settings, cluster.name, key)
             _introduce(say, capture, cluster, uid, data)
             store = await asyncio.to_thread(open_store, settings)
@@ -122,31 +123,6 @@ async def _up(settings: Settings, stop: asyncio.Event, say: Say) -> None:
                 await asyncio.to_thread(store.close)
         finally:
             await cluster.api.close()
-
-
-async def _uid(cluster: Reached) -> str:
-    try:
-        return await cluster.api.uid()
-    except Forbidden:
-        raise UpError(
-            "these credentials may not get the namespace kube-system, whose uid tells clusters apart: allow it, "
-            f"or set {known.CLUSTER_UID.env} to a text of your own that stays the same"
-        ) from None
-
-
-def collector_settings(settings: Settings, name: str, key: bytes) -> CollectorSettings:
-    """What the collector is told."""
-    return CollectorSettings(
-        cluster=settings[known.CLUSTER] or name,
-        cluster_uid=settings[known.CLUSTER_UID],
-        redaction_key=key,
-        instance=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
-        software=f"kubelapse/{__version__}",
-        namespaces=settings[known.NAMESPACES],
-        kinds=settings[known.KINDS],
-        include=settings[known.INCLUDE],
-        exclude=settings[known.EXCLUDE],
-    )
 
 
 def _introduce(say: Say, capture: CollectorSettings, cluster: Reached, uid: str, data: Path) -> None:

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from kubelapse.setting import Setting, SettingError, path
+from collector.slots import Slot
+from kubelapse.setting import Setting, SettingError, flag, path, port
 from schema.topics import DEFAULT_PARTITIONS, Topics
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise ValueError("expected a whole number from 1 to 10000")
     return int(text)
+
+
+def size(text: str) -> int:
+    """Bytes: a number, with KiB, MiB or GiB if you like."""
+    match = re.fullmatch(r"(\d{1,12})\s*([KMG]iB)?", text)
+    if match is None:
+        raise ValueError("expected a size such as 64MiB")
+    return int(match[1]) << {None: 0, "KiB": 10, "MiB": 20, "GiB": 30}[match[2]]
 
 
 def token_url(text: str) -> str:
@@ -173,6 +182,45 @@ GROUP: Setting[str] = Setting(
     help="Consumer group of the ingesters; another name for each store that is filled from one log.",
 )
 
+SLOT: Setting[Slot] = Setting(
+    name="slot",
+    env="KUBELAPSE_SLOT",
+    flag="--slot",
+    parse=Slot.parse,
+    default="1/1",
+    help="Which part of the cluster's kinds this collector records: `I/N`, the same N for all of a cluster.",
+)
+TAKE_OVER: Setting[bool] = Setting(
+    name="take_over",
+    env="KUBELAPSE_TAKE_OVER",
+    flag="--take-over",
+    parse=flag,
+    help="Take the slot at once, also from a collector that is at work on it: that one ends.",
+)
+LOG_MEMORY: Setting[int] = Setting(
+    name="log_memory",
+    env="KUBELAPSE_LOG_MEMORY",
+    parse=size,
+    default="64MiB",
+    help="How much a collector holds in memory while Kafka is away or slow.",
+)
+LOG_DISK: Setting[int] = Setting(
+    name="log_disk",
+    env="KUBELAPSE_LOG_DISK",
+    parse=size,
+    default="1GiB",
+    help="How much more it then puts on disk, in the data directory; beyond that reading stops, and may leave a gap.",
+)
+STATUS_PORT: Setting[int] = Setting(
+    name="status_port",
+    env="KUBELAPSE_STATUS_PORT",
+    flag="--status-port",
+    parse=port,
+    default="0",
+    shown_default="none",
+    help="Port for `/metrics`, `/livez` and `/readyz` of a stage that serves no answers; its address is `--host`.",
+)
+
 KAFKA_SETTINGS: tuple[Setting[object], ...] = (
     KAFKA,
     SECURITY_PROTOCOL,
@@ -191,6 +239,11 @@ KAFKA_SETTINGS: tuple[Setting[object], ...] = (
     REPLICATION,
     RETENTION_DAYS,
     GROUP,
+    SLOT,
+    TAKE_OVER,
+    LOG_MEMORY,
+    LOG_DISK,
+    STATUS_PORT,
 )
 
 
