@@ -53,7 +53,3 @@ class Batch:
     def due(self, now: float) -> bool:
         """Time to flush: full, or old enough."""
         return bool(self.deliveries) and (self.room == 0 or self.remaining(now) == 0.0)
-
-    def ends(self) -> dict[int, int]:
-        """Per partition the last offset: what may be acknowledged once the batch is stored."""
-        return {one.partition: one.offset for one in self.deliveries}

@@ -41,3 +41,22 @@ class Metrics:
         self.queue_bytes = Gauge(
             "kubelapse_ingest_queue_bytes", "Bytes of records taken from the log and not yet stored.", registry=registry
         )
+        self.log_lag_records = Gauge(
+            "kubelapse_ingest_log_lag_records",
+            "Kafka: messages of this partition that are committed and not yet read (only partitions of this ingester).",
+            ["partition"],
+            registry=registry,
+        )
+        self.rebalances = Counter(
+            "kubelapse_ingest_rebalances", "Kafka: partitions were handed out anew.", registry=registry
+        )
+        self.reconnects = Counter(
+            "kubelapse_ingest_reconnects",
+            "Kafka: the consumer was replaced because it failed or received nothing any more.",
+            registry=registry,
+        )
+        self.forgotten = Counter(
+            "kubelapse_ingest_forgotten",
+            "Kafka: records that were read but are another ingester's to store (rebalance, or taken for dead).",
+            registry=registry,
+        )

@@ -23,6 +23,7 @@ from ingest.deadletter import Streak, letter
 from ingest.errors import TooManyDeadLetters
 from ingest.insert import Inserter
 from ingest.metrics import Metrics
+from ingest.positions import Positions
 from ingest.settings import IngestSettings
 from ingest.source import Delivery, EndOfLog, Source, Undecodable
 from schema.events import Event, Gap, KubeEvent, Late, Record
@@ -48,16 +49,32 @@ class Status:
     trouble: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A log whose partitions are read by several ingesters; `positions` tells each what the others have heard."""
+
+    partitions: int
+    positions: Positions
+
+
 class Ingester:
     """Runs until the log ends. Raises TooManyDeadLetters; every trouble of the store is waited for."""
 
     def __init__(
-        self, *, source: Source, store: Store, settings: IngestSettings, metrics: Metrics, clock: Clock
+        self,
+        *,
+        source: Source,
+        store: Store,
+        settings: IngestSettings,
+        metrics: Metrics,
+        clock: Clock,
+        shared: Shared | None = None,
     ) -> None:
         self._source, self._settings, self._metrics, self._clock = source, settings, metrics, clock
         self._streak = Streak(settings.dead_letter_limit)
         self._inserter = Inserter(store, settings, metrics, self._streak)
-        self._ledger = Ledger()
+        self._shared = shared
+        self._ledger = Ledger() if shared is None else Ledger(shared.partitions, shared=True)
         self._covered: float | None = None
         self._written: datetime | None = None
         self._newest: datetime | None = None
@@ -80,6 +97,7 @@ class Ingester:
     async def run(self) -> None:
         """Store everything the source gives; return at the end of the log, when all of it is acknowledged."""
         try:
+            await self._hear()
             while not self._ended:
                 batch = await self._fill()
                 await self._settle()
@@ -126,23 +144,38 @@ class Ingester:
         if not len(batch):
             return
         with self._metrics.flush_seconds.time():
-            span = _span(batch.deliveries)
+            deliveries = await self._source.prepare(batch.deliveries)
+            if not deliveries:
+                return
+            span = _span(deliveries)
             letters: list[DeadLetter] = []
             try:
-                self._put_aside_undecodable(batch.deliveries, letters)
-                await self._write_events(batch.deliveries, letters)
+                self._put_aside_undecodable(deliveries, letters)
+                await self._write_events(deliveries, letters)
             except TooManyDeadLetters:
                 await self._write_letters(letters, span)
                 raise
             await self._write_letters(letters, span)
-            for one in batch.deliveries:
-                if not isinstance(one.record, Undecodable):
-                    self._ledger.take(one.record)
+            for one in deliveries:
+                self._enter(one)
             if self._coverage_due():
                 await self._write_coverage(span)
-            for partition, offset in batch.ends().items():
-                await self._source.acknowledge(partition, offset)
-        self._account(batch)
+            await self._source.acknowledge({one.partition: one.offset for one in deliveries})
+        self._account(deliveries)
+
+    def _enter(self, one: Delivery) -> None:
+        """Into the ledger."""
+        if one.lost is not None:
+            span = one.lost.span
+            name = f"lost:{self._source.log_id}:{one.partition}:{span.first}-{span.last}"
+            self._ledger.hole(one.partition, one.lost, name)
+        if isinstance(one.record, Undecodable):
+            self._ledger.unread(one.record, self._name(one))
+        else:
+            self._ledger.take(one.record, one.partition, one.offset)
+
+    def _name(self, one: Delivery) -> str:
+        return f"{self._source.log_id}:{one.partition}:{one.offset}"
 
     def _put_aside_undecodable(self, deliveries: Sequence[Delivery], letters: list[DeadLetter]) -> None:
         for delivery in deliveries:
@@ -160,7 +193,7 @@ class Ingester:
 
         for table, kind, rows in (("events", Event, _event_rows), ("k8s_events", KubeEvent, _kube_event_rows)):
             mine = [one for one in deliveries if isinstance(one.record, kind)]
-            for day, run in _by_day(mine).items():
+            for (_, day), run in _by_place(mine).items():
                 await self._inserter.put(table, run, rows, partial(self._token, table, day), refused)
 
     async def _write_letters(self, letters: Sequence[DeadLetter], span: str) -> None:
@@ -168,16 +201,33 @@ class Ingester:
             self._metrics.dead_letters.inc(len(letters))
             log.warning("%d records could not be stored: see dead_letters (%s)", len(letters), letters[-1].reason)
             await self._put("dead_letters", letters, dead_letter_rows, span)
+            await self._source.put_aside(letters)
 
     async def _write_coverage(self, span: str) -> None:
-        """What the ledger holds. `updated` orders two rows of one interval, so it rises whatever the clock does."""
+        """What the ledger holds: gaps before the claims of anybody who could hear of the watermarks behind them."""
+        self._covered = _now()
+        spans, kinds = self._ledger.give_spans()
+        await self._put("kinds", kinds, kind_rows, span)
+        if self._shared is not None:
+            await self._put("coverage", spans, partial(coverage_rows, at=self._written_at()), f"{span}:spans")
+            spans = []
+            await self._shared.positions.share(self._ledger.share())
+            await self._hear()
+        coverage = [*spans, *self._ledger.give_intervals()]
+        await self._put("coverage", coverage, partial(coverage_rows, at=self._written_at()), span)
+
+    async def _hear(self) -> None:
+        """What others have heard, or this one before it ended."""
+        if self._shared is not None:
+            self._ledger.learn(await self._shared.positions.heard())
+
+    def _written_at(self) -> datetime:
+        """`updated` orders two rows of one interval, so it rises whatever the clock does."""
         at = self._clock()
         if self._written is not None:
             at = max(at, self._written + timedelta(microseconds=1))
-        self._covered, self._written = _now(), at
-        coverage, kinds = self._ledger.give()
-        await self._put("kinds", kinds, kind_rows, span)
-        await self._put("coverage", coverage, partial(coverage_rows, at=at), span)
+        self._written = at
+        return at
 
     async def _put(self, table: str, records: Sequence[T], rows: Callable[[Sequence[T]], pa.Table], span: str) -> None:
         """Rows not about single deliveries; one that is refused claims nothing, which is safe: it is logged."""
@@ -213,8 +263,8 @@ class Ingester:
         """Names exactly these rows: the same token always means the same rows, other rows always have another."""
         return f"{self._source.log_id}:{run[0].partition}:{run[0].offset}-{run[-1].offset}:{table}:{day}"
 
-    def _account(self, batch: Batch) -> None:
-        records = [one.record for one in batch.deliveries if not isinstance(one.record, Undecodable)]
+    def _account(self, deliveries: Sequence[Delivery]) -> None:
+        records = [one.record for one in deliveries if not isinstance(one.record, Undecodable)]
         for kind, count in Counter(type(record) for record in records).items():
             self._metrics.records.labels(str(kind.__struct_config__.tag)).inc(count)
         self._metrics.batches.inc()
@@ -251,13 +301,13 @@ def _span(deliveries: Iterable[Delivery]) -> str:
     return ",".join(f"{partition}:{first[partition]}-{last[partition]}" for partition in first)
 
 
-def _by_day(deliveries: Iterable[Delivery]) -> dict[date, list[Delivery]]:
-    """By the day of ts, which is the store's partition; days in the order in which they appear."""
-    days: dict[date, list[Delivery]] = {}
+def _by_place(deliveries: Iterable[Delivery]) -> dict[tuple[int, date], list[Delivery]]:
+    """By partition of the log and by the day of ts, which is the store's; both in the order in which they appear."""
+    places: dict[tuple[int, date], list[Delivery]] = {}
     for one in deliveries:
         assert isinstance(one.record, Event | KubeEvent)
-        days.setdefault(one.record.ts.date(), []).append(one)
-    return days
+        places.setdefault((one.partition, one.record.ts.date()), []).append(one)
+    return places
 
 
 def _event_rows(deliveries: Sequence[Delivery]) -> pa.Table:

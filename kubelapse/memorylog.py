@@ -13,7 +13,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,6 +23,7 @@ from kubelapse.checkpoint import Checkpoint, CheckpointError, State
 from kubelapse.restore import Restorer
 from schema.events import Event, KubeEvent, Record, Watermark
 from schema.objects import Scope
+from schema.rows_control import DeadLetter
 
 log = logging.getLogger(__name__)
 
@@ -173,10 +174,18 @@ class MemoryLog:
             raise EndOfLog("the collector has closed the log")
         return []
 
-    async def acknowledge(self, partition: int, offset: int) -> None:
+    async def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """All of them: what is repeated after a crash is known by its resourceVersion, no offset is kept."""
+        return deliveries
+
+    async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """They are in the store's table, which is all there is."""
+
+    async def acknowledge(self, ends: Mapping[int, int]) -> None:
         """Records up to here are stored: their resume points may be saved, their room is free."""
-        if partition != 0 or offset >= self._next:
-            raise ValueError(f"partition {partition} offset {offset} was never written to this log")
+        offset = ends.get(0, -1)
+        if set(ends) != {0} or offset >= self._next:
+            raise ValueError(f"{dict(ends)} was never written to this log")
         if offset > self._acknowledged:
             self._acknowledged = offset
             self._settle()

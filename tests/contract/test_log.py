@@ -109,9 +109,9 @@ async def test_a_waiting_reader_gets_what_is_appended(log: Log) -> None:
 async def test_a_resume_point_is_kept_only_once_its_records_are_stored(log: Log) -> None:
     await log.sink.append(batch(1, 2))
     first, second = await read(log.source, 2)
-    await log.source.acknowledge(0, first.offset)
+    await log.source.acknowledge({0: first.offset})
     assert await resume_points(log) == {}
-    await log.source.acknowledge(0, second.offset)
+    await log.source.acknowledge({0: second.offset})
     await log.sink.flush()
     assert await resume_points(log) == {PODS: "2"}
 
@@ -121,7 +121,7 @@ async def test_a_bookmark_waits_for_the_records_before_it(log: Log) -> None:
     await log.sink.append(Batch(records=[], positions={PODS: position(9)}))
     [one] = await read(log.source, 1)
     assert await resume_points(log) == {}
-    await log.source.acknowledge(0, one.offset)
+    await log.source.acknowledge({0: one.offset})
     await log.sink.flush()
     assert await resume_points(log) == {NODES: "1", PODS: "9"}
 
@@ -129,7 +129,7 @@ async def test_a_bookmark_waits_for_the_records_before_it(log: Log) -> None:
 async def test_a_bookmark_on_an_idle_log_is_kept(log: Log) -> None:
     await log.sink.append(batch(1))
     [one] = await read(log.source, 1)
-    await log.source.acknowledge(0, one.offset)
+    await log.source.acknowledge({0: one.offset})
     await log.sink.append(Batch(records=[], positions={PODS: position(9)}))
     await log.sink.flush()
     assert await resume_points(log) == {PODS: "9"}
@@ -140,7 +140,7 @@ async def test_flush_returns_when_everything_is_durable_and_not_before(log: Log)
     flushing = asyncio.create_task(log.sink.flush())
     [one] = await read(log.source, 1)
     assert not flushing.done()
-    await log.source.acknowledge(0, one.offset)
+    await log.source.acknowledge({0: one.offset})
     await flushing
     assert await resume_points(log) == {PODS: "1"}
 
@@ -151,7 +151,7 @@ async def test_after_close_the_rest_is_delivered_and_then_the_log_ends(log: Log)
     [one] = await read(log.source, 1)
     with pytest.raises(EndOfLog):
         await log.source.receive(most=1, timeout=5)
-    await log.source.acknowledge(0, one.offset)
+    await log.source.acknowledge({0: one.offset})
     await closing
     assert await resume_points(log) == {PODS: "1"}
 

@@ -41,9 +41,3 @@ def test_few_but_large_records_are_flushed_at_once() -> None:
     batch = Batch(BatchPolicy(bytes=1_000))
     batch.add(deliveries(2, size=600), now=0.0)
     assert batch.due(0.0)
-
-
-def test_a_batch_knows_how_far_each_partition_may_be_acknowledged() -> None:
-    batch = Batch(BatchPolicy())
-    batch.add([*deliveries(3), *deliveries(2, partition=7)], now=0.0)
-    assert batch.ends() == {0: 2, 7: 1}

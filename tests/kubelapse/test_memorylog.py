@@ -53,7 +53,7 @@ async def test_a_full_log_makes_the_collector_wait_until_the_store_has_caught_up
     await log.receive(most=10, timeout=1)
     await soon()
     assert not waiting.done(), "what ingest holds in its hands still counts"
-    await log.acknowledge(0, 1)
+    await log.acknowledge({0: 1})
     await waiting
     assert log.bytes == ONE
 
@@ -65,7 +65,7 @@ async def test_nobody_overtakes_a_batch_that_waits_for_room(tmp_path: Path) -> N
     await soon()
     assert not small.done()
     await log.receive(most=10, timeout=1)
-    await log.acknowledge(0, 1)
+    await log.acknowledge({0: 1})
     await asyncio.gather(large, small)
     assert [one.record for one in await log.receive(most=10, timeout=1)] == [event(3), event(4), event(5)]
 
@@ -101,7 +101,7 @@ async def test_two_logs_never_have_the_same_identity(tmp_path: Path) -> None:
 
 async def test_offsets_that_were_never_written_cannot_be_acknowledged(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="never written"):
-        await make(tmp_path).acknowledge(0, 0)
+        await make(tmp_path).acknowledge({0: 0})
 
 
 async def test_another_cluster_under_the_same_name_does_not_inherit_resume_points(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ async def test_another_cluster_under_the_same_name_does_not_inherit_resume_point
     await log.restore(CLUSTER)
     await log.append(batch(1))
     await log.receive(most=1, timeout=1)
-    await log.acknowledge(0, 0)
+    await log.acknowledge({0: 0})
     await log.flush()
     assert Checkpoint(tmp_path, CLUSTER).load() == State(cluster_uid="c-1", positions={PODS: position(1)})
 
@@ -121,7 +121,7 @@ async def test_a_disk_that_is_full_is_said_and_loses_nothing(tmp_path: Path, mon
     await log.receive(most=1, timeout=1)
     with monkeypatch.context() as disk:
         disk.setattr(Checkpoint, "save", _full)
-        await log.acknowledge(0, 0)
+        await log.acknowledge({0: 0})
         with pytest.raises(SinkError, match="disk is full"):
             await log.flush()
         assert "disk is full" in log.trouble
@@ -167,7 +167,7 @@ class ResumePoints(RuleBasedStateMachine):
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
         self.stored = data.draw(st.integers(self.stored + 1, self.received - 1))
-        self.loop.run_until_complete(self.log.acknowledge(0, self.stored))
+        self.loop.run_until_complete(self.log.acknowledge({0: self.stored}))
 
     @rule()
     def let_time_pass(self) -> None:

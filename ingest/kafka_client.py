@@ -1,0 +1,140 @@
+"""The clients of aiokafka that ingest uses, made with the settings that its promises need, and ended within bounds."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiokafka.errors as kafka
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from ingest.holes import LIFE
+from schema.kafka import Broker, BrokerError, explained, started
+from schema.rows_control import DeadLetter
+from schema.topics import LOG_HEADER, MIB, OFFSET_HEADER, PARTITION_HEADER, REASON_HEADER, Topics
+
+log = logging.getLogger(__name__)
+
+STOP: Final = 5.0  # seconds
+LARGEST_LETTER: Final = 15 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """How the log is read. Times in seconds. `instance`: name of a static member of the group, "" = none.
+
+    `stalled`: so long may nothing come although something is there.
+    """
+
+    group: str = "kubelapse-ingest"
+    instance: str = ""
+    session_timeout: float = 10.0
+    stalled: float = 60.0
+
+
+async def joined(broker: Broker, settings: KafkaSettings) -> Any:  # aiokafka ships no types
+    """A connected consumer without a subscription. Raises BrokerError."""
+    consumer = AIOKafkaConsumer(
+        group_id=settings.group,
+        group_instance_id=settings.instance or None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+        session_timeout_ms=int(settings.session_timeout * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout * 1000 / 6),
+        # Time to finish the batch under way; else the group goes on without us.
+        rebalance_timeout_ms=60_000,
+        # A store that is away holds reading back, and the partitions are no better off elsewhere.
+        max_poll_interval_ms=900_000,
+        fetch_max_wait_ms=200,
+        max_partition_fetch_bytes=4 * MIB,
+        request_timeout_ms=15_000,
+        **broker.options(),
+    )
+    try:
+        return await started(consumer, broker)
+    except BrokerError:
+        await stopped(consumer)
+        raise
+
+
+async def stopped(client: Any) -> None:
+    """Bounded: with the broker away stop() may wait for ever."""
+    if client is not None:
+        with suppress(kafka.KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(client.stop(), STOP)
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
+    """aiokafka's hook, with partitions as numbers."""
+
+    def __init__(
+        self, revoked: Callable[[Iterable[int]], Awaitable[None]], assigned: Callable[[Iterable[int]], None]
+    ) -> None:
+        self._revoked, self._assigned = revoked, assigned
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        """Awaited before the group goes on."""
+        await self._revoked([tp.partition for tp in revoked])
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Awaited before anything is fetched."""
+        self._assigned([tp.partition for tp in assigned])
+
+
+class Aside:
+    """Writes dead letters to their topic, without content that may be secret. The store has them too."""
+
+    def __init__(self, broker: Broker, topics: Topics) -> None:
+        self._broker, self._topics = broker, topics
+        self._producer: Any = None  # aiokafka ships no types
+
+    async def put(self, letters: Sequence[DeadLetter]) -> None:
+        """Returns when they are written. A topic that does not take them is told of in the log, and no more."""
+        try:
+            if self._producer is None:
+                self._producer = await self._made()
+            for letter in letters:
+                async with asyncio.timeout(STOP):
+                    await self._producer.send_and_wait(
+                        self._topics.dead_letters, _content(letter), headers=_headers(letter)
+                    )
+        except (BrokerError, kafka.KafkaError, OSError, TimeoutError) as error:
+            why = error if isinstance(error, BrokerError) else explained([error], self._broker)
+            log.warning("dead letters are in the store, but not in the topic %s: %s", self._topics.dead_letters, why)
+            await self.close()
+
+    async def close(self) -> None:
+        """End the producer, if there is one."""
+        producer, self._producer = self._producer, None
+        await stopped(producer)
+
+    async def _made(self) -> Any:
+        producer = AIOKafkaProducer(
+            compression_type="zstd",
+            max_request_size=16 * MIB,
+            request_timeout_ms=int(STOP * 1000),
+            **self._broker.options(),
+        )
+        try:
+            return await started(producer, self._broker)
+        except BrokerError:
+            await stopped(producer)
+            raise
+
+
+def _content(letter: DeadLetter) -> bytes | None:
+    return letter.raw if letter.keep and len(letter.raw) <= LARGEST_LETTER else None
+
+
+def _headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    return [
+        (LOG_HEADER, letter.log_id.encode()),
+        (PARTITION_HEADER, str(letter.partition).encode()),
+        (OFFSET_HEADER, str(letter.offset % LIFE).encode()),
+        (REASON_HEADER, letter.reason.encode()),
+    ]
