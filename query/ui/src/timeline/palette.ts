@@ -1,0 +1,107 @@
+/** Colours and fonts of the page for canvases, which cannot read custom properties, and marks drawn once as sprites. */
+import { CLASSES, MARK_PATHS, tone, type Class } from "../ui/glyphs";
+
+const NAMES = [
+  "paper", "sheet", "raised", "sunken", "hover", "chosen", "line", "edge", "ink", "ink-2", "ink-3", "inverse", "focus", "ready", "progressing", "failing", "terminating", "gone",
+  "unknown", "drift", "m-spec", "m-status", "m-metadata", "m-delete", "m-drift", "m-rollout",
+] as const;
+export type Colour = (typeof NAMES)[number];
+
+export interface Palette {
+  readonly css: Readonly<Record<Colour, string>>;
+  readonly font: string;
+  readonly dark: boolean;
+  /** Forced colours: shapes get outlines. */
+  readonly forced: boolean;
+  readonly hatch: CanvasPattern | null;
+  readonly sprite: (of: number, human: boolean, big: boolean) => HTMLCanvasElement;
+  readonly ratio: number;
+}
+
+export const SPRITE = 28;
+
+export function readPalette(dark: boolean): Palette {
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.hidden = true;
+  const css = {} as Record<Colour, string>;
+  const forced = matchMedia("(forced-colors: active)").matches;
+  for (const name of NAMES) {
+    probe.style.color = `var(--${name})`;
+    css[name] = getComputedStyle(probe).color;
+  }
+  probe.remove();
+  if (forced) forceColours(css);
+  const ratio = devicePixelRatio || 1;
+  const font = getComputedStyle(document.body).fontFamily;
+  const made = new Map<number, HTMLCanvasElement>();
+  const sprite = (of: number, human: boolean, big: boolean): HTMLCanvasElement => {
+    const key = of * 4 + (human ? 2 : 0) + (big ? 1 : 0);
+    const had = made.get(key);
+    if (had) return had;
+    const drawn = drawMark(CLASSES[of] ?? "status", human, big, css, ratio);
+    made.set(key, drawn);
+    return drawn;
+  };
+  return { css, font, dark, forced, hatch: hatchPattern(css, ratio), sprite, ratio };
+}
+
+function forceColours(css: Record<Colour, string>): void {
+  for (const name of NAMES) css[name] = "CanvasText";
+  for (const name of ["paper", "sheet", "raised", "sunken", "hover", "inverse"] as const) css[name] = "Canvas";
+  css.chosen = "Canvas";
+  css.line = css.edge = "GrayText";
+  css.focus = "Highlight";
+}
+
+function canvas(size: number, ratio: number): [HTMLCanvasElement, CanvasRenderingContext2D] {
+  const made = document.createElement("canvas");
+  made.width = made.height = Math.round(size * ratio);
+  const g = made.getContext("2d")!;
+  g.scale(ratio, ratio);
+  return [made, g];
+}
+
+function drawMark(of: Class, human: boolean, big: boolean, css: Record<Colour, string>, ratio: number): HTMLCanvasElement {
+  const [made, g] = canvas(SPRITE, ratio);
+  const path = new Path2D(MARK_PATHS[of]);
+  g.translate(SPRITE / 2, SPRITE / 2);
+  if (big) g.scale(1.3, 1.3);
+  g.lineJoin = "round";
+  if (human) {
+    g.beginPath();
+    g.arc(0, 0, 8, 0, 7);
+    g.fillStyle = css.sheet;
+    g.fill();
+  }
+  g.lineWidth = of === "status" ? 1.6 : 3;
+  g.strokeStyle = css.sheet;
+  g.stroke(path);
+  g.fillStyle = css[tone(of) as Colour];
+  g.fill(path, "evenodd");
+  if (human) {
+    g.beginPath();
+    g.arc(0, 0, 8, 0, 7);
+    g.lineWidth = 3.2;
+    g.strokeStyle = css.sheet;
+    g.stroke();
+    g.lineWidth = 1.4;
+    g.strokeStyle = css.ink;
+    g.stroke();
+  }
+  return made;
+}
+
+/** The one texture of "nobody was watching", opaque, seamless. */
+function hatchPattern(css: Record<Colour, string>, ratio: number): CanvasPattern | null {
+  const [made, g] = canvas(6, ratio);
+  g.fillStyle = css.sheet;
+  g.fillRect(0, 0, 6, 6);
+  g.strokeStyle = css.unknown;
+  g.lineWidth = 1;
+  g.beginPath();
+  for (const x of [-6, 0, 6]) { g.moveTo(x - 1, 7); g.lineTo(x + 7, -1); }
+  g.stroke();
+  const pattern = g.createPattern(made, "repeat");
+  pattern?.setTransform(new DOMMatrix().scale(1 / ratio));
+  return pattern;
+}
