@@ -5,6 +5,7 @@ Values travel as server-side parameters. Every condition is written against the 
 where one value is asked for: that is what the tables are sorted by.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,18 @@ CLUSTER_SCOPE = "_"
 """How a URL spells "no namespace"."""
 
 _PATH_CHARS = 1000
+
+CLASSES = ("status", "metadata", "create", "spec", "rollout", "delete")
+"""Of a change: the highest that applies, as table `marks` holds it."""
+
+_CLASS = """multiIf(op = 'add', 2, op = 'delete', 5,
+    resource IN ('deployments', 'statefulsets', 'daemonsets', 'rollouts')
+        AND arrayExists(p -> startsWith(p, 'spec.template'), paths), 4,
+    arrayExists(p -> NOT startsWith(p, 'status') AND NOT startsWith(p, 'metadata'), paths), 3,
+    arrayExists(p -> startsWith(p, 'metadata') AND p != 'metadata.generation', paths), 1, 0)"""
+
+_WORD = re.compile(r"/(?P<regex>(?:\\.|[^/\\])+)/(?P<flags>i?)(?=\s|$)|(?P<plain>\S+)")
+_TEXT_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,8 @@ class ChangeFilter:
     scope: Scope = field(default_factory=Scope)
     paths: tuple[str, ...] = ()
     by: str = ""
+    text: str = ""
+    classes: tuple[str, ...] = ()
     noise: bool = False
     first_sight: bool = False
 
@@ -64,6 +79,10 @@ class ChangeFilter:
             name = _like("actor_name", self.by, params, "by")
             manager = _like("toString(m)", self.by, params, "by")
             found.append(f"({name} OR arrayExists(m -> {manager}, managers))")
+        found.extend(_text(each, params, f"text{n}") for n, each in enumerate(_words(self.text)))
+        if self.classes:
+            codes = ", ".join(str(_class_code(each)) for each in self.classes)
+            found.append(f"({_CLASS}) IN ({codes})")
         return found
 
     def shown(self) -> list[str]:
@@ -130,3 +149,36 @@ def _path(path: str, params: dict[str, object], name: str) -> str:
     params[name] = wanted
     below = " OR ".join(f"startsWith(p, concat({{{name}:String}}, '{end}'))" for end in (".", "["))
     return f"p = {{{name}:String}} OR {below}"
+
+
+def _words(text: str) -> list[str]:
+    """Plain words and /regular expressions/: every one of them must be found."""
+    if len(text) > _TEXT_CHARS:
+        raise BadReference(f"The text is {len(text)} characters long.", f"Search for at most {_TEXT_CHARS}.")
+    return [found[0] for found in _WORD.finditer(text)]
+
+
+def _text(word: str, params: dict[str, object], name: str) -> str:
+    """Somewhere in the object's name, its namespace, the actor's name or a changed path."""
+    found = _WORD.fullmatch(word)
+    assert found is not None  # it came from `_words`
+    if (pattern := found["regex"]) is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise BadReference(
+                f"{word[:80]!r} is not a regular expression: {error}.", "Write it like /^web-/."
+            ) from error
+        params[name] = f"(?i){pattern}" if found["flags"] else pattern
+        test = f"match(toString({{}}), {{{{{name}:String}}}})"
+    else:
+        params[name] = word
+        test = f"positionCaseInsensitiveUTF8(toString({{}}), {{{{{name}:String}}}}) > 0"
+    either = [test.format(column) for column in ("name", "namespace", "actor_name")]
+    return f"({' OR '.join(either)} OR arrayExists(p -> {test.format('p')}, paths))"
+
+
+def _class_code(name: str) -> int:
+    if name not in CLASSES:
+        raise BadReference(f"{name[:40]!r} is no class of changes.", f"There are {', '.join(CLASSES)}.")
+    return CLASSES.index(name)

@@ -230,9 +230,14 @@ def _steps(store: Store, question: Question, width: int) -> dict[int, list[Said]
 
 def _notes(store: Store, question: Question) -> dict[int, str]:
     """Every note that may be spelled, by the number that `_WORD` makes of it: there are few."""
-    params: dict[str, object] = {"until": question.until}
-    conditions = [*question.scope.conditions(params), "day <= toDate({until:DateTime64(6, 'UTC')})"]
-    sql = f"SELECT DISTINCT note, bitShiftRight(cityHash64(toString(note)), 8) FROM states {where(conditions)}"
+    params: dict[str, object] = {"until": question.until, "after": question.after}
+    mine = question.scope.conditions(params)
+    days = where([*mine, "day < toDate({after:DateTime64(6, 'UTC')})"])
+    today = "ts >= toDateTime(toDate({after:DateTime64(6, 'UTC')}), 'UTC') AND ts <= {until:DateTime64(6, 'UTC')}"
+    sql = f"""
+        SELECT DISTINCT note, bitShiftRight(cityHash64(toString(note)), 8) FROM (
+            SELECT DISTINCT toString(note) AS note FROM states {days}
+            UNION ALL SELECT DISTINCT toString(note) AS note FROM marks {where([*mine, today])})"""
     notes, numbers = _columns(store, sql, params)
     return dict(zip(numbers, notes, strict=True))
 

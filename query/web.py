@@ -192,11 +192,21 @@ class FilterParams:
     by: str
     noise: bool
     first_sight: bool
+    text: str = ""
+    classes: tuple[str, ...] = ()
 
     def resolve(self, store: Store) -> tuple[ChangeFilter, list[KnownKind]]:
         """In a reader thread."""
         scope, kinds = self.scope.resolve(store)
-        chosen = ChangeFilter(scope=scope, paths=self.paths, by=self.by, noise=self.noise, first_sight=self.first_sight)
+        chosen = ChangeFilter(
+            scope=scope,
+            paths=self.paths,
+            by=self.by,
+            text=self.text,
+            classes=self.classes,
+            noise=self.noise,
+            first_sight=self.first_sight,
+        )
         return chosen, kinds
 
 
@@ -208,10 +218,14 @@ def filter_params(
     by: Annotated[str, Query(description="Field manager or actor; `*` matches anything.")] = "",
     noise: Annotated[Toggle, Query(description="off: nothing is hidden as noise.")] = "on",
     first_sight: Annotated[Toggle, Query(description="on: also what existed when recording began.")] = "off",
+    q: Annotated[str, Query(description="Words or /regex/ in name, namespace, actor or path; all must match.")] = "",
+    class_: Annotated[
+        list[str], Query(alias="class", description="status, metadata, create, spec, rollout, delete. Several: repeat.")
+    ] = [],  # noqa: B006
 ) -> FilterParams:
     """The dependency."""
     paths = tuple(dict.fromkeys(each for each in path if each))
-    return FilterParams(scope, paths, by, noise == "off", first_sight == "on")
+    return FilterParams(scope, paths, by, noise == "off", first_sight == "on", q, _split(class_))
 
 
 Filtered = Annotated[FilterParams, Depends(filter_params)]

@@ -1,0 +1,194 @@
+"""What the timeline draws: lanes with owners, states and notes, marks by class, bins, and where nobody was watching."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from query.app import create_app
+from query.settings import QuerySettings
+from query.timeline_view import CLASSES, STATES, undeltas
+from schema.canonical import Json, JsonObject
+from schema.chdb import ChdbStore
+from tests.fakes.history import History, at
+
+Answer = dict[str, Any]
+
+
+@pytest.fixture
+async def api(store: ChdbStore) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(store=store, settings=QuerySettings(), registry=CollectorRegistry(), clock=lambda: at(1000))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost/api/v1", headers={"accept-encoding": "gzip"}
+    ) as client:
+        yield client
+
+
+async def drawn(api: httpx.AsyncClient, history: History, **params: str | int) -> Answer:
+    asked = {"cluster": history.cluster, "from": at(0).isoformat(), "to": at(900).isoformat(), **params}
+    answer = await api.get("/timeline", params=asked)
+    assert answer.status_code == 200, answer.text
+    found: Answer = answer.json()
+    return found
+
+
+def lane(answer: Answer, name: str) -> int:
+    return next(n for n, word in enumerate(answer["lanes"]["name"]) if answer["strings"][word] == name)
+
+
+def bars(answer: Answer, name: str) -> list[tuple[int, str, str]]:
+    """(seconds, state, note) of the object of this name."""
+    lives, columns = answer["lives"]["lane"], answer["bars"]
+    return [
+        (t // 1000, STATES[state], answer["strings"][note])
+        for life, t, state, note in zip(columns["life"], columns["t"], columns["state"], columns["note"], strict=True)
+        if lives[life] == lane(answer, name)
+    ]
+
+
+def marks(answer: Answer, name: str) -> list[tuple[int, str]]:
+    """(seconds, class) of the changes of this name."""
+    columns, lives = answer["marks"], answer["lives"]["lane"]
+    return [
+        (t // 1000, CLASSES[kind])
+        for t, life, kind in zip(undeltas(columns["t"]), columns["life"], columns["class"], strict=True)
+        if lives[life] == lane(answer, name)
+    ]
+
+
+def deployment(ready: int, *, image: str = "web:1", reason: str = "") -> JsonObject:
+    stalled: list[Json] = [{"type": "Progressing", "status": "False", "reason": reason}] if reason else []
+    spec: JsonObject = {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": image}]}}}
+    return {"spec": spec, "status": {"readyReplicas": ready, "updatedReplicas": 2, "conditions": stalled}}
+
+
+def pod(**status: Any) -> JsonObject:
+    return {"status": {"phase": "Running", **status}}
+
+
+async def test_a_rollout_that_gets_stuck_is_a_red_lane(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    history.put("deployments.apps", "shop/web", deployment(2), at=-50)
+    history.put("deployments.apps", "shop/web", deployment(2, image="web:2"), at=100, by="kubectl-edit")
+    history.put("deployments.apps", "shop/web", deployment(1, image="web:2"), at=110)
+    history.put("deployments.apps", "shop/web", deployment(1, image="web:2", reason="ProgressDeadlineExceeded"), at=700)
+    history.store(store)
+    answer = await drawn(api, history)
+    assert bars(answer, "web") == [
+        (0, "ready", "2/2"),
+        (110, "progressing", "1/2"),
+        (700, "failing", "ProgressDeadlineExceeded"),
+    ]
+    assert marks(answer, "web") == [(100, "rollout"), (110, "status"), (700, "status")]
+    assert answer["marks"]["human"] == [0]
+    assert STATES[answer["lanes"]["worst"][lane(answer, "web")]] == "failing"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "note"),
+    [
+        ({"phase": "Pending"}, "progressing", "0/0"),
+        ({"containerStatuses": [{"ready": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]},
+         "failing", "CrashLoopBackOff"),
+        ({"containerStatuses": [{"ready": False, "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]},
+         "failing", "OOMKilled"),
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]},
+         "failing", "Unschedulable"),
+        ({"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"ready": True}]}, "ready", "1/1"),
+        ({"phase": "Succeeded"}, "ready", "Completed"),
+        ({"phase": "Failed", "reason": "Evicted"}, "failing", "Evicted"),
+        ({"phase": {"not": "text"}, "conditions": "nor a list"}, "progressing", "0/0"),
+    ],
+)  # fmt: skip
+async def test_the_state_of_a_pod_is_what_kubectl_would_say(
+    api: httpx.AsyncClient, store: ChdbStore, history: History, status: JsonObject, state: str, note: str
+) -> None:
+    history.put("pods", "shop/a", pod(**status), at=10)
+    history.store(store)
+    assert bars(await drawn(api, history), "a") == [(10, state, note)]
+
+
+async def test_pods_hang_below_what_owns_them_and_a_name_keeps_its_lane_over_its_lives(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    owner = history.put("deployments.apps", "shop/web", deployment(2), at=5)
+    owned: JsonObject = {"metadata": {"ownerReferences": [{"uid": owner.uid, "controller": True}]}}
+    history.put("pods", "shop/web-1", {**pod(), **owned}, at=10)
+    history.delete("pods", "shop/web-1", at=20)
+    history.put("pods", "shop/web-1", {**pod(), **owned}, at=30)
+    history.store(store)
+    answer = await drawn(api, history)
+    mine = lane(answer, "web-1")
+    spans = [
+        (answer["lives"]["from"][n], answer["lives"]["to"][n])
+        for n, place in enumerate(answer["lives"]["lane"])
+        if place == mine
+    ]
+    assert spans == [(10_000, 20_000), (30_000, None)]
+
+
+async def test_above_the_limit_changes_are_counted_per_lane_and_bin(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    for n in range(40):
+        history.put("configmaps", "shop/busy", {"data": {"n": str(n)}}, at=n * 10 + 1)
+    history.store(store)
+    answer = await drawn(api, history, most=10, width=50)
+    assert (answer["mode"], answer["marks"], answer["total"]) == ("bins", None, 40)
+    assert sum(answer["bins"]["count"]) == 40
+    assert sum(answer["overview"]["loud"]) == 40
+
+
+async def test_gaps_are_spans_of_the_answer(api: httpx.AsyncClient, store: ChdbStore, history: History) -> None:
+    history.watch("configmaps", from_=-10, to=100)
+    history.watch("configmaps", from_=200, to=999)
+    history.gap("configmaps", 100, 200, reason="expired")
+    history.store(store)
+    answer = await drawn(api, history, kind="configmaps")
+    assert [(each["class"], each["from"], each["to"]) for each in answer["spans"]] == [("gap", 100_000, 200_000)]
+    assert not answer["coverage"]["complete"]
+
+
+async def test_the_change_behind_a_mark_can_be_asked_for(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    event = history.put("configmaps", "shop/a", {"data": {"x": "1"}}, at=10)
+    history.store(store)
+    params = {"cluster": history.cluster, "kind": "configmaps", "namespace": "shop", "name": "a", "uid": event.uid}
+    answer = await api.get("/timeline/event", params={**params, "epoch": event.epoch, "seq": 1})
+    assert answer.json()["id"] == event.id
+    assert (await api.get("/timeline/event", params={**params, "epoch": event.epoch, "seq": 7})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"q": "WEB"}, {"web"}),
+        ({"q": "/^we.$/ kubectl"}, {"web"}),
+        ({"q": "/^we.$/ nobody"}, set()),
+        ({"q": "data.y"}, {"other"}),
+        ({"class": "create"}, {"other", "web"}),
+        ({"class": "rollout,status"}, set()),
+    ],
+)
+async def test_text_and_classes_narrow_changes_and_timeline_alike(
+    api: httpx.AsyncClient, store: ChdbStore, history: History, asked: dict[str, str], found: set[str]
+) -> None:
+    history.put("configmaps", "shop/web", {"data": {"x": "1"}}, at=10, by="kubectl-edit")
+    history.put("configmaps", "shop/other", {"data": {"x": "1"}}, at=20)
+    history.put("configmaps", "shop/other", {"data": {"x": "1", "y": "1"}}, at=30)
+    history.store(store)
+    window = {"cluster": history.cluster, "from": at(0).isoformat(), "to": at(900).isoformat()}
+    listed = (await api.get("/changes", params={**window, **asked})).json()
+    assert {each["name"] for each in listed["items"]} == found
+    assert (await drawn(api, history, **asked))["total"] == len(listed["items"])
+
+
+async def test_a_bad_expression_or_class_is_said_to_be_one(api: httpx.AsyncClient, history: History) -> None:
+    for asked in ({"q": "/(/"}, {"class": "worse"}):
+        answer = await api.get("/changes", params={"cluster": history.cluster, **asked})
+        assert answer.status_code == 400
+        assert answer.json()["hint"]
