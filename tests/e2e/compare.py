@@ -58,9 +58,11 @@ class Stored:
         return (self.kind, self.uid, int(self.rv), TYPES[self.op])
 
 
-def stored(store: Store) -> list[Stored]:
-    """Every row, in chain order."""
-    rows = store.rows(f"SELECT {COLUMNS} FROM events ORDER BY resource, group, uid, epoch, seq")
+def stored(store: Store, cluster: str = "") -> list[Stored]:
+    """Every row (of this cluster), in chain order."""
+    where = "WHERE cluster = {cluster:String} OR {cluster:String} = ''"
+    sql = f"SELECT {COLUMNS} FROM events {where} ORDER BY resource, group, uid, epoch, seq"
+    rows = store.rows(sql, {"cluster": cluster})
     return [Stored(*row) for row in rows]
 
 

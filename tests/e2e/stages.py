@@ -84,11 +84,11 @@ class Stage:
 
     @property
     def url(self) -> str:
-        """Where it says that it serves; "" before that."""
+        """Where it says that it serves answers or its status; "" before that."""
         if not self._url:
             for line in self.text.splitlines():
-                if line.startswith("serving "):
-                    self._url = line.split()[1]
+                if line.startswith(("serving ", "status ")):
+                    self._url = line.split()[1].removesuffix("/readyz")
         return self._url
 
     def ready(self) -> bool:
