@@ -20,9 +20,8 @@ AT_ONCE = 1000
 """Objects whose states are read with one statement."""
 
 _NAME = "cluster, namespace, resource, `group`, name"
-_VERSION = """(epoch, seq, ts, ts_error, toString(op), toString(origin), hash, rv,
-        toString(cluster_uid), toString(kind), toString(version))"""
-_SIZE = 11
+_ORDER = "bitOr(bitShiftLeft(toUInt128(epoch), 64), toUInt128(seq))"
+"""(epoch, seq) as one number: aggregates compare it ten times faster than a tuple."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +153,32 @@ def _some_states(store: Store, wanted: Sequence[Version]) -> dict[Version, bytes
 
 
 def _lives(store: Store, known: str, params: dict[str, object], moment: datetime) -> Iterable[_Life]:
-    """Of each life: its newest version at `moment`, its newest and its first within `known`."""
-    parts = ", ".join(f"{side}.{n + 1}" for side in ("b", "a", "f") for n in range(_SIZE))
+    """Of each life: its newest version at `moment`, its newest and its first within `known`.
+
+    Which versions these are is found by narrow columns; the rest is read of just these.
+    """
+    life = "cluster, resource, `group`, uid"
     sql = f"""
-        SELECT {_NAME}, uid, {parts} FROM (
-            SELECT {_NAME}, uid,
-                maxIf({_VERSION}, ts <= {{moment:DateTime64(6, 'UTC')}}) AS b,
-                max({_VERSION}) AS a, min({_VERSION}) AS f
-            FROM events {known} GROUP BY {_NAME}, uid)"""
-    for row in store.rows(sql, {**params, "moment": moment}):
-        cluster, namespace, resource, group, name, uid = row[:6]
-        ref = ObjectRef(cluster=cluster, resource=resource, group=group, namespace=namespace, name=name)
-        before, after, first = (Version(ref, uid, *row[6 + n * _SIZE : 6 + (n + 1) * _SIZE]) for n in range(3))
-        yield _Life(before if before.seq else None, after, first)
+        SELECT {_NAME}, uid, epoch, seq, ts, ts_error, toString(op), toString(origin), hash, rv,
+            toString(cluster_uid), toString(kind), toString(version)
+        FROM events
+        PREWHERE ({life}, {_ORDER}) IN (
+            SELECT {life}, arrayJoin([
+                max({_ORDER}), min({_ORDER}), maxIf({_ORDER}, ts <= {{moment:DateTime64(6, 'UTC')}})])
+            FROM events {known} GROUP BY {life})
+        {known}"""
+    lives: dict[tuple[ObjectRef, str], list[Version]] = {}
+    refs: dict[tuple[str, ...], ObjectRef] = {}
+    for cluster, namespace, resource, group, name, uid, *rest in store.rows(sql, {**params, "moment": moment}):
+        key = cluster, namespace, resource, group, name
+        if (ref := refs.get(key)) is None:
+            ref = ObjectRef(cluster=cluster, resource=resource, group=group, namespace=namespace, name=name)
+            refs[key] = ref
+        lives.setdefault((ref, uid), []).append(Version(ref, uid, *rest))
+    for versions in lives.values():
+        versions.sort(key=lambda each: (each.epoch, each.seq))
+        earlier = [each for each in versions if each.ts <= moment]
+        yield _Life(earlier[-1] if earlier else None, versions[-1], versions[0])
 
 
 def _pair(lives: Sequence[_Life]) -> Pair | None:

@@ -18,9 +18,10 @@ from schema.paths import Path, render
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place to show. `edit`: the edit it is a part of, by which it is attributed; `path` its place for people."""
+    """One place to show, for people. `edit`: what it is a part of, by which it is attributed, and `key`, its path."""
 
     edit: Edit
+    key: str
     path: str
     within: str
     op: Literal["add", "remove", "replace"]
@@ -40,19 +41,20 @@ def judge(edits: Sequence[Edit], kind: str, before: Json, after: Json, rules: Ru
     """The edits between two states of `resource.group`; without rules all of them are shown."""
     judged = Judged()
     for edit in edits:
+        key = render(edit.path)
         found = [] if rules is None else _differences(edit, kind, before, after, rules)
         judged.equal.update(each.rule for each in found if each.rule is not None)
         if any(each.rule is not None or each.within for each in found):
-            judged.places.extend(_place(edit, each) for each in found if each.rule is None)
+            judged.places.extend(_place(edit, key, each) for each in found if each.rule is None)
         else:
-            judged.places.append(Place(edit, render(edit.path), "", edit.op, edit.old, edit.new))
+            judged.places.append(Place(edit, key, key, "", edit.op, edit.old, edit.new))
     return judged
 
 
 def _differences(edit: Edit, kind: str, before: Json, after: Json, rules: Rules) -> list[Difference]:
     old: Json | Absent = ABSENT if edit.op == "add" else edit.old
     new: Json | Absent = ABSENT if edit.op == "remove" else edit.new
-    around = _around(before if edit.op == "remove" else after, edit.path)
+    around = None if edit.op == "replace" else _around(before if edit.op == "remove" else after, edit.path)
     return rules.between(kind, edit.path, old, new, around=around)
 
 
@@ -61,7 +63,7 @@ def _around(document: Json, path: Path) -> JsonObject:
     return holder if isinstance(holder, dict) else {}
 
 
-def _place(edit: Edit, found: Difference) -> Place:
+def _place(edit: Edit, key: str, found: Difference) -> Place:
     old = None if isinstance(found.expected, Absent) else found.expected
     new = None if isinstance(found.actual, Absent) else found.actual
-    return Place(edit, render(found.path), render(found.within), found.op, old, new)
+    return Place(edit, key, render(found.path), render(found.within), found.op, old, new)

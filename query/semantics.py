@@ -122,9 +122,12 @@ class Rules:
         partial: bool = False,
     ) -> list[Difference]:
         """The same for one place of both; `around`: the map that holds the side that is there, for defaults."""
-        if kind not in self._kinds:
-            self._kinds[kind] = _Kind(kind, self._schemas.get(kind, EMPTY))
-        walk = _Walk(self._kinds[kind], self.on, partial=partial)
+        known = self._kinds.get(kind)
+        if known is None:
+            known = self._kinds[kind] = _Kind(kind, self._schemas.get(kind, EMPTY))
+        if "server-owned" not in self.on and _plainly_differ(expected, actual):
+            return [Difference(path=path, expected=expected, actual=actual)]
+        walk = _Walk(known, self.on, partial=partial)
         walk.pair(path, expected, actual, around or {})
         return walk.found
 
@@ -337,6 +340,13 @@ class _Walk:
 
     def _tell(self, path: Path, expected: Json | Absent, actual: Json | Absent, rule: Rule | None) -> None:
         self.found.append(Difference(path=path, expected=expected, actual=actual, rule=rule))
+
+
+def _plainly_differ(expected: Json | Absent, actual: Json | Absent) -> bool:
+    """Two booleans, or two words: no rule makes these equal."""
+    if isinstance(expected, str) and isinstance(actual, str):
+        return expected != actual and expected.isalpha() and actual.isalpha()
+    return isinstance(expected, bool) and isinstance(actual, bool) and expected is not actual
 
 
 def _says_nothing(path: Path, value: Json) -> bool:

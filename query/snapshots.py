@@ -11,9 +11,11 @@ two places (`IDENTITY`) is left out of both, and nothing is attributed: ask blam
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 import orjson
 from msgspec import Raw
 
@@ -33,8 +35,10 @@ from schema.listkeys import heuristic
 from schema.markers import comparable
 from schema.objects import kind_id
 from schema.patch import to_patch
-from schema.paths import Path, render
+from schema.paths import Path
 from schema.store import Store
+
+_sections = msgspec.json.Decoder(dict[str, Raw]).decode
 
 MOST = 5000
 """Objects that differ, in one answer."""
@@ -56,13 +60,12 @@ class Shown:
 
 @dataclass(slots=True)
 class _Compared:
-    """One pair with its states and what differs, each place spelled out. Documents are not kept: they are large."""
+    """One pair with its states and what differs. Documents are not kept: they are large."""
 
     pair: Pair
     before: bytes | None
     after: bytes | None
     edits: list[Edit]
-    paths: list[str]
     judged: Judged
 
 
@@ -82,15 +85,25 @@ def over_time(
     store: Store, scope: Scope, after: datetime, until: datetime, shown: Shown, coverage: Coverage
 ) -> SnapshotDiff:
     """One scope at two moments. Raises TooManyObjects, DamagedHistory."""
+    with ThreadPoolExecutor(1, thread_name_prefix="touches") as beside:
+        asked = beside.submit(touches.touches, store, scope, after, until)
+        compared, unseen = _compared_over_time(store, scope, after, until, shown)
+        marks = asked.result()
+    origins = _origins(store, scope, after, until, compared, marks)
+    found = _Found([], [], [], [], Hidden(first_sight=unseen))
+    for each in compared:
+        _sort(each, _Attribution(each.pair, marks.get(_life(each.pair), ()), origins), shown, found)
+    return _answer(found, [], after, until, coverage, shown)
+
+
+def _compared_over_time(
+    store: Store, scope: Scope, after: datetime, until: datetime, shown: Shown
+) -> tuple[list[_Compared], int]:
+    """What differs, and how many objects are hidden as first sights."""
     pairs = ends.between(store, scope, after, until)
     unseen = [] if shown.first_sight else [pair for pair in pairs if _first_seen(pair)]
     compared = _compare(store, scope, [pair for pair in pairs if shown.first_sight or not _first_seen(pair)], shown)
-    marks = touches.touches(store, scope, after, until)
-    origins = _origins(store, scope, after, until, compared, marks)
-    found = _Found([], [], [], [], Hidden(first_sight=_selected_count(store, scope, unseen)))
-    for each in compared:
-        _sort(each, _Attribution(each.pair, marks, origins), shown, found)
-    return _answer(found, [], after, until, coverage, shown)
+    return compared, _selected_count(store, scope, unseen)
 
 
 def over_places(
@@ -153,10 +166,25 @@ def _compared(
         after = canonical(_document(after, drop))
     edits, judged = list[Edit](), Judged()
     if before is not None and after is not None and before != after:
-        old, new = orjson.loads(before), orjson.loads(after)
+        old, new = _differing(before, after)
         edits = diff(old, new, heuristic)
+        if any(not edit.pointer for edit in edits):  # so much that a part cannot stand for the whole
+            old, new = orjson.loads(before), orjson.loads(after)
+            edits = diff(old, new, heuristic)
         judged = judge(edits, pair.either.ref.kind_id, old, new, rules)
-    return _Compared(pair, before, after, edits, [render(edit.path) for edit in edits], judged)
+    return _Compared(pair, before, after, edits, judged)
+
+
+def _differing(before: bytes, after: bytes) -> tuple[Json, Json]:
+    """The sections of two states that differ: most of an object is read no further than to its end."""
+    old, new = _sections(before), _sections(after)
+    names = [name for name in old.keys() | new.keys() if name not in old or name not in new or old[name] != new[name]]
+    first, second = ({name: side[name] for name in sorted(names) if name in side} for side in (old, new))
+    return _parsed(first), _parsed(second)
+
+
+def _parsed(sections: dict[str, Raw]) -> JsonObject:
+    return {name: orjson.loads(memoryview(section)) for name, section in sections.items()}
 
 
 def _bounded(pairs: Sequence[Pair]) -> None:
@@ -210,13 +238,13 @@ def _origins(
     doubtful: list[tuple[Pair, bytes, Sequence[Path]]] = []
     for each in compared:
         life = _life(each.pair)
-        unsure = []
-        for edit, text in zip(each.edits, each.paths, strict=True):
-            origin = touches.origin(edit.path, marks.get(life, []), each.pair)
+        among, unsure = marks.get(life, []), []
+        for place in each.judged.places:
+            origin = touches.origin(place.edit.path, among, each.pair)
             if origin is None:
-                unsure.append(edit.path)
+                unsure.append(place.edit.path)
             else:
-                found[life, text] = origin
+                found[life, place.key] = origin
         if unsure and each.after is not None:
             doubtful.append((each.pair, each.after, unsure))
     return found | touches.walked(store, scope, after, until, doubtful)
@@ -231,21 +259,20 @@ class _Attribution:
     """Who made one pair differ."""
 
     pair: Pair
-    marks: dict[Life, list[Touch]]
+    marks: Sequence[Touch]
     origins: dict[tuple[Life, str], Origin]
 
-    def of(self, path: Path, text: str) -> tuple[Origin | None, bool]:
+    def of(self, place: Place) -> tuple[Origin | None, bool]:
         """The origin of a field, and whether it is noise."""
-        life = _life(self.pair)
-        return self.origins.get((life, text)), touches.is_noise(path, self.marks.get(life, []))
+        origin = self.origins.get((_life(self.pair), place.key))
+        return origin, touches.is_noise(place.edit.path, self.marks)
 
     def whole(self) -> tuple[Version | None, str]:
         """The creation or deletion, and who is known for it."""
         edge = self.pair.born if self.pair.after else self.pair.ended
         if edge is None:
             return None, ""
-        marks = self.marks.get(_life(self.pair), [])
-        return edge, next((each.by[0] for each in marks if each.event == edge.id), "")
+        return edge, next((each.by[0] for each in self.marks if each.event == edge.id), "")
 
 
 def _sort(each: _Compared, who: _Attribution | None, shown: Shown, found: _Found) -> None:
@@ -300,7 +327,7 @@ def _field(place: Place, who: _Attribution | None) -> FieldChange:
     )
     if who is None:
         return made
-    origin, made.noise = who.of(place.edit.path, render(place.edit.path))
+    origin, made.noise = who.of(place)
     if origin is not None:
         made.by, made.confidence, made.when = origin.by or None, origin.confidence, origin.ts
         made.ts_error, made.event = origin.ts_error, origin.event

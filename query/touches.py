@@ -1,9 +1,9 @@
 """Which change of a window gave a field its value, for many objects at once.
 
-One statement gives, per object and changed path, the newest change that wrote there. Mostly this is the answer: the
-newest change at or below a field's place. Where it lies above (a list written as a whole need not have changed this
-field) or where a newer one may mean the same item under another spelling, the object's changes are walked backwards
-instead (`query.tracing`), so that every answer rests on values.
+One statement gives, per object and changed path, which change was the newest that wrote there, another what is to be
+said of these changes. Mostly this is the answer: the newest change at or below a field's place. Where it lies above (a
+list written as a whole need not have changed this field) or where a newer one may mean the same item under another
+spelling, the object's changes are walked backwards instead (`query.tracing`), so that every answer rests on values.
 """
 
 import logging
@@ -29,6 +29,15 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 """Objects whose changes are walked with one statement."""
+
+CHANGES_AT_ONCE = 20_000
+"""Changes that are told of with one statement."""
+
+_LIFE = "cityHash64(cluster, resource, `group`, uid)"
+_ORDER = "bitOr(bitShiftLeft(toUInt128(epoch), 64), toUInt128(seq))"
+"""(epoch, seq) as one number, and a life as one: what groups millions of paths must be small."""
+
+_WHOLE = "empty(paths) AND (op != 'update' OR seq = 1)"
 
 Life = tuple[str, str]
 """(cluster, uid)."""
@@ -69,30 +78,49 @@ class Origin:
 
 
 def touches(store: Store, scope: Scope, after: datetime, until: datetime) -> dict[Life, list[Touch]]:
-    """Every changed path of every life in the window."""
+    """Every changed path of every life in the window, newest first."""
     params: dict[str, object] = {}
     conditions = [*scope.conditions(params), *window(params, after, until)]
     # Who creates or deletes touches everything; an update without paths (managedFields alone) nothing.
-    whole = "empty(paths) AND (op != 'update' OR seq = 1)"
     sql = f"""
-        SELECT cluster, uid, resource, `group`, path, n.1, n.2, n.3, n.4, n.5, n.6, n.7, n.8, n.9, n.10, noisy FROM (
-            SELECT cluster, uid, resource, `group`, path,
-                max((epoch, seq, ts, ts_error, toString(manager), toString(actor_name), toString(actor_confidence),
-                    rv, toString(op), toString(cluster_uid))) AS n,
-                min(noise != '') AS noisy
-            FROM changes
-            ARRAY JOIN
-                if({whole}, [''], arrayMap(p -> toString(p), paths)) AS path,
-                if({whole}, [''], arrayMap(m -> toString(m), managers)) AS manager
-            {where(conditions)}
-            GROUP BY cluster, uid, resource, `group`, path, op)"""
+        SELECT change_life, path, max({_ORDER}), min(noise != '') FROM (
+            SELECT {_LIFE} AS change_life, path, epoch, seq, op, noise FROM changes
+            ARRAY JOIN if({_WHOLE}, [toLowCardinality('')], paths) AS path
+            {where(conditions)})
+        GROUP BY change_life, path, path = '' AND op = 'delete'"""
+    newest: dict[tuple[int, int], list[tuple[str, bool]]] = defaultdict(list)
+    for life, path, order, noisy in store.rows(sql, params):
+        newest[life, order].append((path, bool(noisy)))
     parsed: dict[str, Path] = {}
     found: dict[Life, list[Touch]] = defaultdict(list)
-    for row in store.rows(sql, params):
-        if row[4] not in parsed:
-            parsed[row[4]] = parse(row[4])
-        found[row[0], row[1]].append(_touch(row, parsed[row[4]]))
+    wanted = list(newest)
+    for start in range(0, len(wanted), CHANGES_AT_ONCE):
+        for row in _changes(store, conditions, params, wanted[start : start + CHANGES_AT_ONCE]):
+            told = newest.pop((row[0], row[1]), ())  # a change that stands twice is told once
+            for path, noisy in told:
+                if path not in parsed:
+                    parsed[path] = parse(path)
+                found[row[2], row[3]].append(_touch(row, path, parsed[path], noisy))
+    for listed in found.values():
+        listed.sort(key=lambda each: (each.epoch, each.seq), reverse=True)
     return found
+
+
+def _changes(
+    store: Store, conditions: Sequence[str], params: dict[str, object], wanted: Sequence[tuple[int, int]]
+) -> Sequence[Row]:
+    """What is to be said of these changes."""
+    lives, orders = zip(*wanted, strict=True)
+    sql = f"""
+        SELECT {_LIFE} AS change_life, {_ORDER} AS change_order,
+            cluster, uid, resource, `group`, epoch, seq, ts, ts_error, paths, managers,
+            toString(actor_name), toString(actor_confidence), rv, toString(op), toString(cluster_uid)
+        FROM changes
+        PREWHERE ({_LIFE}, {_ORDER}) IN (
+            SELECT each.1, each.2 FROM (SELECT arrayJoin(arrayZip(
+                {{lives:Array(UInt64)}}, {{orders:Array(UInt128)}})) AS each))
+        {where(conditions)}"""
+    return store.rows(sql, {**params, "lives": list(lives), "orders": list(orders)})
 
 
 def is_noise(path: Path, among: Sequence[Touch]) -> bool:
@@ -104,17 +132,19 @@ def is_noise(path: Path, among: Sequence[Touch]) -> bool:
 
 
 def origin(path: Path, among: Sequence[Touch], pair: Pair) -> Origin | None:
-    """The change that made the field what it is at the later end, where the paths alone leave no doubt."""
-    newest = max(
-        (each for each in among if overlap(each.path, path)), key=lambda each: (each.epoch, each.seq), default=None
-    )
-    if newest is None:
+    """The change that made the field what it is at the later end, where the paths alone leave no doubt.
+
+    `among`: newest first.
+    """
+    for newest in among:
+        if overlap(newest.path, path):
+            break
+        if not apart(newest.path, path):  # it may mean the same item under another spelling
+            return None
+    else:
         return None
     born = pair.recreated and pair.born is not None and newest.event == pair.born.id
     if not born and (len(newest.path) < len(path) or any(isinstance(token, Index) for token in path)):
-        return None
-    rivals = (each for each in among if (each.epoch, each.seq) > (newest.epoch, newest.seq))
-    if not all(apart(each.path, path) for each in rivals):
         return None
     return Origin(*newest.by, newest.ts, newest.ts_error, newest.event)
 
@@ -155,11 +185,12 @@ def _walk(
         yield path, Origin(*step.writer(path), step.ts, step.ts_error, step.id)
 
 
-def _touch(row: Row, path: Path) -> Touch:
-    cluster, uid, resource, group, _, epoch, seq, ts, error, manager, actor, confidence, rv, op, cluster_uid, noisy = (
-        row
-    )
+def _touch(row: Row, text: str, path: Path, noisy: bool) -> Touch:
+    cluster, uid, resource, group, epoch, seq, ts, error, paths, managers, actor, confidence, rv, op, cluster_uid = row[
+        2:
+    ]
+    manager = managers[paths.index(text)] if text in paths else ""
     event = event_id(
         cluster=cluster, cluster_uid=cluster_uid, kind=kind_id(resource, group), uid=uid, epoch=epoch, rv=rv, op=op
     )
-    return Touch(path, epoch, seq, ts, error, manager, actor, confidence, event, bool(noisy))
+    return Touch(path, epoch, seq, ts, error, manager, actor, confidence, event, noisy)
