@@ -87,7 +87,7 @@ def server_url(settings: Settings, read_note: NoteReader) -> str:
 
 
 class Client:
-    """GET and POST under /api/v1, with every failure as an AnswerError."""
+    """Questions and writes under /api/v1, with every failure as an AnswerError."""
 
     def __init__(self, http: httpx.AsyncClient, where: str) -> None:
         """`where` is how messages name the other side."""
@@ -98,9 +98,19 @@ class Client:
         """One JSON object; keys whose value is None or "" are not sent."""
         return _object(await self._send("GET", path, query), self.where)
 
-    async def post(self, path: str, *, body: "Json" = None, patient: bool = False) -> "JsonObject":
+    async def post(
+        self, path: str, query: Query | None = None, *, body: "Json" = None, patient: bool = False
+    ) -> "JsonObject":
         """Send `body` as JSON, get one JSON object; `patient` waits for as long as it takes."""
-        return _object(await self._send("POST", path, None, body, patient=patient), self.where)
+        return _object(await self._send("POST", path, query, body, patient=patient), self.where)
+
+    async def put(self, path: str, query: Query | None = None, *, body: "Json" = None) -> "JsonObject":
+        """Set what stands there."""
+        return _object(await self._send("PUT", path, query, body), self.where)
+
+    async def delete(self, path: str) -> "JsonObject":
+        """Forget what stands there."""
+        return _object(await self._send("DELETE", path, None), self.where)
 
     async def version(self) -> str:
         """The server's version, from /version beside the API."""

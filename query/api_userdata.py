@@ -10,9 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from query import baselines, bodies, drift_watch, times, userdata
+from query import baselines, bodies, times, userdata
 from query.baselines import Question
 from query.errors import BadReference
+from query.manifests import flattened, without_secrets
 from query.models_drift import NotCompared
 from query.models_userdata import Notes, Pins, SavedSearches, StoredBaseline, StoredBaselines
 from query.refs import known_kinds
@@ -148,7 +149,7 @@ def _kept(here: Context, name: str, body: Mapping[str, Json]) -> StoredBaseline:
         raise BadReference("A stored baseline cannot stand on another.", "Store what it holds.")
     words = _fixed(here, words)
     scope_words = {each: text for each in _SCOPE if (text := bodies.text(body, each))}
-    scope = drift_watch.scope_of(here.store, scope_words)
+    scope = baselines.scope_of(here.store, scope_words)
     made = baselines.resolve(
         here.store,
         Question(
@@ -164,7 +165,7 @@ def _kept(here: Context, name: str, body: Mapping[str, Json]) -> StoredBaseline:
         ),
     )
     sort, _, value = words.partition(":")
-    held = [baselines.without_secrets(each) for each in baselines.flattened(manifests or template or [])]
+    held = [without_secrets(each) for each in flattened(manifests or template or [])]
     content = Content(
         sort="manifests" if manifests is not None else "template" if template is not None else sort,
         value=value,

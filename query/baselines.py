@@ -21,18 +21,17 @@ import orjson
 import yaml
 
 from query import inventory, userdata
-from query.drift_compare import HIDDEN
 from query.errors import BadReference
+from query.manifests import LAST_APPLIED, flattened, without_secrets
 from query.models_drift import NotCompared
 from query.presence import Present, present
-from query.refs import KnownKind, ObjectRef
+from query.refs import KnownKind, ObjectRef, known_kinds, resolve_kinds
 from query.scope import CLUSTER_SCOPE, Scope
+from query.selectors import parse as parse_selector
 from query.times import instant, zone
 from schema.canonical import Json, JsonObject, Unserialisable, canonical
 from schema.store import Store
 
-MOST_DOCUMENTS: Final = 20_000
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _WORDS: Final = "pin:NAME, time:T, last-applied, cluster:NAME, namespace:NS, helm-release:NAME or stored:NAME"
 _LARGEST_RELEASE: Final = 32 << 20
 
@@ -107,7 +106,14 @@ def resolve(store: Store, asked: Question) -> Baseline:
 
 def _stored(store: Store, asked: Question, name: str) -> Baseline:
     found, content = userdata.baseline(store, name)
-    again = replace(asked, words="", source=found.source)
+    kept = scope_of(store, content.scope)
+    again = replace(
+        asked,
+        words="",
+        source=found.source,
+        scope=kept if asked.scope in (Scope(), Scope(clusters=kept.clusters)) else asked.scope,
+        default_namespace=content.scope.get("namespace") or asked.default_namespace,
+    )
     if content.sort == "manifests":
         made = _documents(store, replace(again, manifests=content.documents))
     elif content.sort == "template":
@@ -116,6 +122,19 @@ def _stored(store: Store, asked: Question, name: str) -> Baseline:
         words = f"{content.sort}:{content.value}" if content.value else content.sort
         made = resolve(store, replace(again, words=words))
     return replace(made, told=f"stored:{name}", source=found.source)
+
+
+def scope_of(store: Store, words: Mapping[str, str]) -> Scope:
+    """The scope of a stored baseline, as it was written. Raises QueryErrors."""
+    clusters = (words["cluster"],) if words.get("cluster") else ()
+    kinds = resolve_kinds(words["kind"], known_kinds(store, clusters)) if words.get("kind") else ()
+    return Scope(
+        clusters=clusters,
+        namespaces=tuple(each for each in words.get("namespace", "").split(",") if each),
+        kinds=kinds,
+        name=words.get("name", ""),
+        selector=parse_selector(words["selector"]) if words.get("selector") else None,
+    )
 
 
 # ---- moments and peers -----------------------------------------------------------------------------------------------
@@ -244,26 +263,6 @@ def _documents(store: Store, asked: Question) -> Baseline:
     return made
 
 
-def flattened(documents: Sequence[Json]) -> list[JsonObject]:
-    """Lists opened up. Raises BadReference for what is no Kubernetes object."""
-    found: list[JsonObject] = []
-    for number, each in enumerate(documents, 1):
-        if each is None:
-            continue
-        if not isinstance(each, dict) or not isinstance(each.get("kind"), str):
-            raise BadReference(
-                f"Document {number} is no Kubernetes object.", "Each needs apiVersion, kind and metadata."
-            )
-        items = each.get("items")
-        if str(each["kind"]).endswith("List") and isinstance(items, list):
-            found.extend(flattened(items))
-        else:
-            found.append(each)
-    if len(found) > MOST_DOCUMENTS:
-        raise BadReference(f"{len(found)} objects are too many.", f"{MOST_DOCUMENTS} are the most in one question.")
-    return found
-
-
 def _place(
     store: Store,
     made: Baseline,
@@ -339,23 +338,6 @@ def _named(document: JsonObject, namespace: str) -> JsonObject:
     if not namespace or not isinstance(metadata, dict):
         return document
     return {**document, "metadata": {**metadata, "namespace": namespace}}
-
-
-def without_secrets(document: JsonObject) -> JsonObject:
-    """A Secret's manifest without its values: which keys there are can be compared, what they hold cannot."""
-    if document.get("kind") != "Secret" or document.get("apiVersion") != "v1":
-        return document
-    kept = {name: value for name, value in document.items() if name not in ("data", "stringData")}
-    keys: JsonObject = {}
-    for part in ("data", "stringData"):
-        values = document.get(part)
-        keys |= dict.fromkeys(values if isinstance(values, dict) else (), HIDDEN)
-    metadata = kept.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if isinstance(metadata, dict) and isinstance(annotations, dict) and LAST_APPLIED in annotations:
-        own = {name: value for name, value in annotations.items() if name != LAST_APPLIED}
-        kept["metadata"] = {**metadata, "annotations": own}
-    return {**kept, "data": keys} if keys else kept
 
 
 # ---- Helm's record ---------------------------------------------------------------------------------------------------

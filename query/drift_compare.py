@@ -15,13 +15,11 @@ from typing import Final, Literal, cast
 
 from query.drift_rules import Rules, Value
 from query.drift_variance import Variance, variance
+from query.manifests import HIDDEN
 from schema.canonical import ABSENT, Absent, Json, JsonObject, same
 from schema.listkeys import heuristic
 from schema.markers import comparable, key_of
 from schema.paths import Field, Index, Key, Member, Path, Scalar, Token
-
-HIDDEN: Final = "***"
-"""What stands for a Secret's value in a manifest: it is never sent, and never stored."""
 
 MOST: Final = 1000
 """Places in one object; more than that is another object."""

@@ -18,14 +18,13 @@ import orjson
 import pyarrow as pa
 
 from query import baselines, drift_rules, userdata
-from query.baselines import Question
+from query.baselines import Question, scope_of
 from query.drift import Asked, drift
 from query.errors import QueryError
 from query.models_drift import Drift, DriftItem
 from query.models_userdata import DriftResult, DriftTimeline, StoredBaseline
-from query.refs import known_kinds, resolve_kinds
-from query.scope import Scope, where
-from query.selectors import parse as parse_selector
+from query.refs import known_kinds
+from query.scope import where
 from schema.store import Store
 
 log = logging.getLogger(__name__)
@@ -40,19 +39,6 @@ _COLUMNS = """baseline, cluster, resource, `group`, namespace, name, path, op, b
     manager, confidence, event, flaps"""
 
 Key = tuple[str, ...]
-
-
-def scope_of(store: Store, words: Mapping[str, str]) -> Scope:
-    """The scope of a stored baseline, as it was written. Raises QueryErrors."""
-    clusters = (words["cluster"],) if words.get("cluster") else ()
-    kinds = resolve_kinds(words["kind"], known_kinds(store, clusters)) if words.get("kind") else ()
-    return Scope(
-        clusters=clusters,
-        namespaces=tuple(each for each in words.get("namespace", "").split(",") if each),
-        kinds=kinds,
-        name=words.get("name", ""),
-        selector=parse_selector(words["selector"]) if words.get("selector") else None,
-    )
 
 
 def evaluate(store: Store, name: str, *, now: datetime) -> Drift:

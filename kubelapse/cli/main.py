@@ -28,14 +28,19 @@ COMMANDS = {
     "blame": ("kubelapse.cli.blame", "Since when each field has its value, and by whom."),
     "rollouts": ("kubelapse.cli.rollouts", "What was rolled out, by whom, how it went, what failed meanwhile."),
     "search": ("kubelapse.cli.search", "Every object that ever held a value: from when to when, and by whom."),
+    "drift": ("kubelapse.cli.drift", "What is not as a baseline has it, since when, by whom, how often."),
+    "baseline": ("kubelapse.cli.baseline", "Baselines that are kept and evaluated as objects change."),
+    "pin": ("kubelapse.cli.pin", "Give a moment a name."),
+    "pins": ("kubelapse.cli.pins", "The moments that have names."),
+    "note": ("kubelapse.cli.note", "Put a mark on the timeline."),
     "coverage": ("kubelapse.cli.coverage", "What was watched, since when, with which gaps."),
     "watch": ("kubelapse.cli.watch", "Changes as they happen."),
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
     "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),
     "version": ("kubelapse.cli.version", "Versions of this program and of the server it would ask."),
 }
-EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff) or history damaged (verify), 2 and above an
-error, 3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
+EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff, drift) or history damaged (verify), 2 and above
+an error, 3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
 
 
 class LazyGroup(click.Group):

@@ -8,6 +8,7 @@ from query import baselines, drift_rules
 from query.baselines import Question
 from query.drift import Asked, drift
 from query.errors import BadReference
+from query.manifests import LAST_APPLIED
 from query.models_drift import Drift, DriftItem
 from query.refs import known_kinds
 from query.scope import Scope
@@ -189,7 +190,7 @@ def test_a_peer_differs_since_either_side_moved_away(store: ChdbStore, history: 
 
 def test_last_applied_is_a_baseline_of_each_object(store: ChdbStore, history: History) -> None:
     applied = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings"},"data":{"a":"1"}}'
-    metadata: Json = {"name": "settings", "namespace": "shop", "annotations": {baselines.LAST_APPLIED: applied}}
+    metadata: Json = {"name": "settings", "namespace": "shop", "annotations": {LAST_APPLIED: applied}}
     history.put("configmaps", "shop/settings", {"metadata": metadata, "data": {"a": "5", "b": "2"}}, at=20)
     history.put("configmaps", "shop/other", {"data": {"a": "1"}}, at=20)
     history.store(store)
