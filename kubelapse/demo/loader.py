@@ -7,7 +7,7 @@ time is made anew: hashes, epochs, ids. The records then go through the ingester
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -29,6 +29,7 @@ from schema.canonical import canonical, digest
 from schema.codec import decode
 from schema.events import Event, Gap, KubeEvent, Late, Record, Watermark, event_id
 from schema.patch import apply
+from schema.rows_control import DeadLetter
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -161,7 +162,14 @@ class BundleSource:
         first, self._next = self._next, self._next + len(few)
         return [Delivery(0, first + index, record, 1024) for index, record in enumerate(few)]
 
-    async def acknowledge(self, partition: int, offset: int) -> None:
+    async def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """All of them: nobody else reads a bundle."""
+        return deliveries
+
+    async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """They are in the store's table."""
+
+    async def acknowledge(self, ends: Mapping[int, int]) -> None:
         """Nothing is kept for another time."""
 
 
