@@ -66,7 +66,7 @@ async def show(
     when = moment_or_version(at, now=now, tz=tz)
 
     def question() -> ObjectAt:
-        ref = _ref(here, cluster, kind, namespace, name)
+        ref = object_asked(here, cluster, kind, namespace, name)
         found = timeline.state_at(here.store, ref, _instant(when), now=now, uid=uid)
         if not isinstance(found, Found):
             raise Refused(problems.of_outcome(found, ref, uid))
@@ -109,7 +109,7 @@ async def history(
     after, end = window.resolve(here.clock(), default=None)
 
     def question() -> History:
-        ref = _ref(here, cluster, kind, namespace, name)
+        ref = object_asked(here, cluster, kind, namespace, name)
         lives = timeline.lives(here.store, ref, uid)
         if not lives:
             raise Refused(_never(here, ref, end, uid))
@@ -149,7 +149,7 @@ async def diff(
     second = moment_or_version(window.end, now=now, tz=window.tz)
 
     def question() -> ObjectDiff:
-        ref = _ref(here, cluster, kind, namespace, name)
+        ref = object_asked(here, cluster, kind, namespace, name)
         before, after = diffing.compare(here.store, ref, _instant(first), _instant(second), now=now, uid=uid)
         if (unknown := diffing.unknown(before, after)) is not None:
             raise Refused(problems.of_outcome(unknown, ref, uid))
@@ -179,7 +179,7 @@ async def blame(
     when = moment_or_version(at, now=now, tz=tz)
 
     def question() -> Blame:
-        ref = _ref(here, cluster, kind, namespace, name)
+        ref = object_asked(here, cluster, kind, namespace, name)
         found = timeline.state_at(here.store, ref, _instant(when), now=now, uid=uid)
         if not isinstance(found, Found):
             raise Refused(problems.of_outcome(found, ref, uid))
@@ -197,7 +197,8 @@ async def blame(
     return await answer(here, question, request=request)
 
 
-def _ref(here: Context, cluster: str, kind: str, namespace: str, name: str) -> ObjectRef:
+def object_asked(here: Context, cluster: str, kind: str, namespace: str, name: str) -> ObjectRef:
+    """The object that a URL names. Raises Refused for Kubernetes Events, QueryErrors."""
     ref = object_ref(cluster, kind_in_path(here.store, cluster, kind), namespace, name)
     if ref.kind_id in KUBE_EVENTS:
         raise Refused(

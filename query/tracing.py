@@ -33,7 +33,7 @@ Basis = Literal["change", "creation", "first-sight", "gap"]
 """change: a recorded change wrote it. creation: it came with the object. first-sight: it was there when the record
 begins. gap: it differs from before a stretch that nobody recorded."""
 
-_COLUMNS = """cluster, cluster_uid, namespace, resource, `group`, name, uid, epoch, seq, rv, op, origin, ts, ts_error,
+COLUMNS = """cluster, cluster_uid, namespace, resource, `group`, name, uid, epoch, seq, rv, op, origin, ts, ts_error,
     since, patch, paths, managers, managed, actor_name, actor_confidence, noise, gap"""
 
 
@@ -151,13 +151,13 @@ def steps_of(
         params = key | {"epoch": until[0], "seq": until[1]}
         late = "".join(f" AND {each}" for each in window(params, after, None))
         sql = f"""
-            SELECT {_COLUMNS} FROM events
+            SELECT {COLUMNS} FROM events
             WHERE cluster = {{cluster:String}} AND namespace = {{namespace:String}} AND resource = {{resource:String}}
                 AND `group` = {{group:String}} AND name = {{name:String}} AND uid = {{uid:String}}
                 AND (epoch, seq) {compare} ({{epoch:UInt64}}, {{seq:UInt64}}){late}
             ORDER BY epoch DESC, seq DESC LIMIT 1 BY epoch, seq LIMIT {PAGE}"""
         rows = store.rows(sql, params)
-        yield from map(_step, rows)
+        yield from map(step_of, rows)
         if len(rows) < PAGE:
             return
         compare, until = "<", (rows[-1][7], rows[-1][8])
@@ -168,12 +168,12 @@ def steps_of_many(
 ) -> dict[tuple[str, str], list[Step]]:
     """Versions of these lives within the conditions, newest first, by (cluster, uid): one statement for all of them."""
     sql = f"""
-        SELECT {_COLUMNS} FROM events
+        SELECT {COLUMNS} FROM events
         WHERE {" AND ".join([*conditions, "uid IN {uids:Array(String)}"])}
         ORDER BY cluster, uid, epoch DESC, seq DESC LIMIT 1 BY cluster, uid, epoch, seq"""
     found: dict[tuple[str, str], list[Step]] = {}
     for row in store.rows(sql, {**params, "uids": list(uids)}):
-        step = _step(row)
+        step = step_of(row)
         found.setdefault((step.cluster, step.uid), []).append(step)
     return found
 
@@ -263,6 +263,7 @@ def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return one[:shared] == other[:shared]
 
 
-def _step(row: Row) -> Step:
+def step_of(row: Row) -> Step:
+    """The version of a row that was selected with COLUMNS."""
     *before, paths, managers, managed, actor, confidence, noise, gap = row
-    return Step(*before, tuple(paths), tuple(managers), managed, actor, confidence, noise, gap)  # type: ignore[call-arg]  # as _COLUMNS
+    return Step(*before, tuple(paths), tuple(managers), managed, actor, confidence, noise, gap)  # type: ignore[call-arg]  # as COLUMNS

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubelapse.cli.fields import field_history, touched
 from kubelapse.cli.markers import masked
-from kubelapse.cli.options import object_options, reading
+from kubelapse.cli.options import reading
 from kubelapse.cli.references import find
 from kubelapse.cli.rows import UNKNOWN, revision
 from kubelapse.cli.session import Session
@@ -28,14 +29,29 @@ Line = tuple[str, Path | None]
 
 
 @click.command("blame")
-@object_options
+@click.argument("reference", metavar="[TYPE/NAME]", nargs=-1)
+@click.option("-n", "--namespace", metavar="NS", help="Namespace of the object, or of the objects asked about.")
+@click.option("--uid", metavar="UID", help="One life of the object.")
+@click.option("--kind", metavar="TYPE", help="Without a name: only objects of this type.")
+@click.option("--by", metavar="WHO", default="", help="Without a name: only where this manager wrote.")
+@click.option("--history", is_flag=True, help="Every value a field had, over all lives; removed fields too.")
 @click.option("--path", metavar="PATH", default="", help="Only fields at or below this path: spec.template.")
 @click.option("--at", metavar="TIME", default="now", show_default=True, help="The moment: 2h, 14:05, rv:12345.")
 @reading(formats=("yaml", "table", "json", "jsonl", "csv", "name"), default="yaml")
 async def blame(
-    session: Session, reference: tuple[str, ...], namespace: str | None, uid: str | None, path: str, at: str
+    session: Session,
+    reference: tuple[str, ...],
+    namespace: str | None,
+    uid: str | None,
+    kind: str | None,
+    by: str,
+    history: bool,
+    path: str,
+    at: str,
 ) -> None:
     """Since when each field of an object has its value, by whom, and what it was before.
+
+    Without a name: who last touched a path, for every object of a scope.
 
     A ≤ stands before the time of what was there when the record begins, or became so while nobody was looking: it is
     as old as that, or older. A ≈ stands before estimates.
@@ -43,7 +59,17 @@ async def blame(
     \b
     kubelapse blame deploy/web -n shop
     kubelapse blame deploy/web -n shop --path spec.template.spec.containers
+    kubelapse blame deploy/web -n shop --path spec.replicas --history
+    kubelapse blame -n shop --kind deploy --path spec
     """
+    if not reference:
+        await touched(session, namespace=namespace, kind=kind, path=path, by=by, at=at)
+        return
+    if kind or by:
+        raise click.UsageError("--kind and --by go without a name")
+    if history:
+        await field_history(session, reference, namespace, uid, path, at)
+        return
     moment = session.end(at, versions=True)
     async with session.client() as client:
         found = await find(session, client, reference, namespace, uid)
