@@ -125,7 +125,7 @@ class Account:
     def _step(self, kind: _Kind, event: Event) -> list[Entry]:
         place = event.seq % RING
         kind.steps.setdefault(event.uid, set()).add(place)
-        step = Step(epoch=event.epoch, seq=event.seq, rv=event.rv, hash=event.hash, patch=event.patch)
+        step = Step(epoch=event.epoch, seq=event.seq, rv=event.rv, at=event.ts, hash=event.hash, patch=event.patch)
         return [(self._key("step", event.kind_id, event.uid, str(place)), encode_value(step))]
 
     def _without_steps(self, kind: _Kind, name: str, uid: str) -> list[Entry]:

@@ -84,6 +84,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     seq: int
     rv: str
+    at: Moment
     hash: str
     patch: Raw
 

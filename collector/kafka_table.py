@@ -56,6 +56,7 @@ class Known:
             hash=newest.hash,
             object=_fold(self.life, chain),
             managed=None,
+            ts=newest.at,
         )
 
 
@@ -65,10 +66,10 @@ def _fold(life: Life, chain: Iterable[Step]) -> bytes | None:
     steps = list(chain)
     if not steps:
         return bytes(life.object)
-    state: Json = orjson.loads(life.object)
+    state: Json = orjson.loads(bytes(life.object))
     try:
         for step in steps:
-            state = apply(state, orjson.loads(step.patch))
+            state = apply(state, orjson.loads(bytes(step.patch)))
     except PatchConflict:
         return None
     return canonical(state) if isinstance(state, dict) else None

@@ -132,7 +132,8 @@ class Watches:
             return
         _, late = await asyncio.wait(every, timeout=within)
         for task in late:
-            log.warning("%s did not end in time and is cut off", task.get_name())
+            if within:
+                log.warning("%s did not end in time and is cut off", task.get_name())
             task.cancel()
         await asyncio.gather(*every, return_exceptions=True)
 
@@ -203,6 +204,10 @@ class Watches:
             if not scope.namespace or one.namespace == scope.namespace:
                 known.append(one)
         return known
+
+    def subjects(self) -> list[tuple[Reflector, RestorableTracker]]:
+        """Every watch with its tracker: what an audit looks at."""
+        return [(one, self._trackers[scope][1]) for scope, one in self.reflectors.items()]
 
     def ready(self) -> bool:
         """Every watch has its first complete list, or is known not to get one."""

@@ -50,11 +50,18 @@ def configure(style: LogStyle, stream: TextIO | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(style, handler.stream)],
         )
     )
+    if style.level != "debug":
+        handler.addFilter(_of_ours)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(style.level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel("WARNING")
+
+
+def _of_ours(record: logging.LogRecord) -> bool:
+    """Kafka's client writes several lines a second while a broker is away, whose cause our own line has told."""
+    return not record.name.startswith("aiokafka")
 
 
 def _rendering(style: LogStyle, stream: TextIO) -> "list[Processor]":
