@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiokafka.errors as kafka
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from ingest.holes import LIFE
@@ -84,6 +84,44 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ship
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Awaited before anything is fetched."""
         self._assigned([tp.partition for tp in assigned])
+
+
+class Messages:
+    """Reads single messages of a topic, wherever they are; no group. Use as a context. Raises BrokerError."""
+
+    def __init__(self, broker: Broker, topic: str) -> None:
+        self._broker, self._topic = broker, topic
+        self._consumer: Any = None  # aiokafka ships no types
+
+    async def __aenter__(self) -> "Messages":
+        consumer = AIOKafkaConsumer(
+            group_id=None, isolation_level="read_committed", auto_offset_reset="none", **self._broker.options()
+        )
+        try:
+            self._consumer = await started(consumer, self._broker)
+        except BrokerError:
+            await stopped(consumer)
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await stopped(self._consumer)
+
+    async def at(self, partition: int, offset: int) -> tuple[bytes | None, bytes | None, int] | None:
+        """Key, value and timestamp (ms) of the message at this offset; None when the log has it no more."""
+        place = TopicPartition(self._topic, partition)
+        try:
+            begin = (await self._consumer.beginning_offsets([place]))[place]
+            end = (await self._consumer.end_offsets([place]))[place]
+            if not begin <= offset < end:
+                return None
+            self._consumer.assign([place])
+            self._consumer.seek(place, offset)
+            got = (await self._consumer.getmany(place, timeout_ms=10_000, max_records=1)).get(place, ())
+        except (kafka.KafkaError, OSError, TimeoutError) as error:
+            raise explained([error], self._broker) from error
+        found = next((one for one in got if one.offset == offset), None)
+        return (found.key, found.value, found.timestamp) if found is not None else None
 
 
 class Aside:

@@ -21,6 +21,11 @@ COMMANDS = {
     "serve": ("kubelapse.cli.serve", "Answer from a store that others write; as many replicas as you like."),
     "copy": ("kubelapse.cli.copy", "Copy a store with its history into another, and check that it is all there."),
     "collect": ("kubelapse.cli.collect", "Record a cluster into Kafka; for many clusters, or more than one machine."),
+    "ingest": ("kubelapse.cli.ingest", "Store what collectors write into Kafka; one or several share the work."),
+    "migrate": (
+        "kubelapse.cli.migrate",
+        "Make the tables and topics that the others stand on, and check them.",
+    ),
     "changes": ("kubelapse.cli.changes", "What changed between two moments, newest last."),
     "history": ("kubelapse.cli.history", "The revisions of one object, across delete and recreate."),
     "show": ("kubelapse.cli.show", "One object as it was."),

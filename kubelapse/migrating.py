@@ -1,0 +1,56 @@
+"""`migrate`: make or bring up to date what the stages stand on (tables, topics), and say how it differs from that.
+
+Nothing that is there is changed: a topic with other settings belongs to somebody who chose them. What would lose
+records is refused with a sentence, what is only less safe is told.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from kubelapse import settings_kafka
+from kubelapse.ingesting import exit_code
+from kubelapse.setting import SettingError
+from kubelapse.settings import Settings
+from kubelapse.stores import open_store
+from schema import kafka
+from schema.store import StoreError
+
+Say = Callable[[str], None]
+
+
+class MigrateError(Exception):
+    """Something could not be made, or is not fit for use: one sentence that says what to do, and the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def migrate(settings: Settings, *, say: Say) -> None:
+    """Tables of the store, topics of Kafka where one is set. Raises MigrateError."""
+    try:
+        await asyncio.to_thread(_tables, settings)
+        say(f"store    {settings.store} is up to date")
+        if settings[settings_kafka.KAFKA]:
+            await _topics(settings, say)
+    except (StoreError, SettingError, kafka.BrokerError) as error:
+        raise MigrateError(str(error), exit_code(error)) from error
+
+
+def _tables(settings: Settings) -> None:
+    open_store(settings).close()
+
+
+async def _topics(settings: Settings, say: Say) -> None:
+    broker = settings_kafka.broker(settings)
+    wanted = settings_kafka.topics(settings).wanted(
+        partitions=settings[settings_kafka.PARTITIONS],
+        replicas=settings[settings_kafka.REPLICATION],
+        retention_days=settings[settings_kafka.RETENTION_DAYS],
+    )
+    made = await kafka.create(broker, wanted)
+    notes = await kafka.check(broker, wanted)
+    for spec in wanted:
+        say(f"topic    {spec.name} {'made' if spec.name in made else 'is there'} ({spec.partitions} partitions)")
+    for note in notes:
+        say(f"note     {note.sentence}")
