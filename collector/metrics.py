@@ -26,6 +26,10 @@ class Metrics:
             "healings_given_up", "Times nothing could be healed: a fresh list was compared instead.", "kind"
         )
         self.gaps = counter("gaps", "Gaps put on record.", "kind", "reason")
+        self.audits = counter(
+            "audits", "Scopes compared with an exact list of the server: equal, differs or skipped.", "kind", "result"
+        )
+        self.audit_differences = counter("audit_differences", "Objects that an audit found to differ.", "kind")
         self.reconnects = counter("reconnects", "Watches resumed, by the state before.", "kind", "after")
         self.late = counter("late_events", "Lines read late, whose time is an estimate.", "kind")
         self.restarts = counter("reflector_restarts", "Watches begun again after an unforeseen error.", "kind")

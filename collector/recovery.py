@@ -5,6 +5,7 @@ and `relist` events. They happened before the first healed event, so the latest 
 also ends the gap, and bounds their times.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -30,6 +31,13 @@ class RecoveringTracker(Tracker):
         """Every living object, by uid."""
         entries = ((uid, self._memory.get(uid)) for uid in self._memory)
         return {uid: Known(one.namespace, one.name, numeric(one.rv)) for uid, one in entries if one is not None}
+
+    def doubt(self, since: datetime) -> None:
+        """Something after this moment is not as the server has it: what a list then finds may have happened since."""
+        position = self._position
+        if position is not None:
+            self._position = dataclasses.replace(position, at=max(position.since, since))
+            self._floor = min(self._floor, since)
 
     def heal(self, past: Past, *, rv: str, at: datetime, reason: str) -> list[Record]:
         """Everything up to version `rv`; the watched interval goes on, but for the gaps among the records."""

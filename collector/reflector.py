@@ -20,7 +20,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from random import Random
 from typing import Final
 
@@ -28,24 +27,19 @@ from collector.backoff import Backoff, set_within
 from collector.burst import Snapshot, list_all
 from collector.clock import Clock, numeric
 from collector.cluster import Cluster, ClusterError, Expired, Forbidden, NotServed, StreamingRefused, bookmarked
-from collector.healing import EXPIRED, Healed, Healer
+from collector.freshlists import FreshLists
+from collector.healing import EXPIRED, Healer
 from collector.heartbeat import Heartbeat, Stamps
 from collector.intake import Intake
 from collector.lines import silent_bookmark
 from collector.metrics import Metrics
-from collector.outlet import Comparing, Emit, Outlet, TrackerLike
+from collector.outlet import Emit, Outlet, TrackerLike
 from collector.settings import CollectorSettings
 from collector.sink import Position, SinkError
 from collector.stream import ClaimBounds, Stream
 from schema.objects import Kind, Scope
 
 log = logging.getLogger(__name__)
-
-LONG_LIST: Final = 256
-"""Longer lists are compared in a thread, so that sockets go on being read."""
-
-SLICE: Final = 1000
-"""Records of a long list that are given out together."""
 
 STUMBLES: Final = 3
 """So many unforeseen errors in a row at one version: the way on is a fresh list."""
@@ -96,7 +90,6 @@ class Reflector:
         self._heartbeat = heartbeat
         self._skew = skew
         self._syncs = syncs
-        self._healer = healer
         self._metrics = metrics
         self._settings = settings
         self._timings = settings.timings
@@ -105,6 +98,7 @@ class Reflector:
         self._on_state = on_state
         self._reason = resync
         self._outlet = Outlet(scope=scope, position=tracker.position, emit=emit, metrics=metrics)
+        self._fresh = FreshLists(kind=kind, tracker=tracker, outlet=self._outlet, healer=healer)
         self._stream: Stream | None = None
         self._streaming_lists = True
         self._version_doubted = True
@@ -171,6 +165,12 @@ class Reflector:
             self._stream.intake.wake()
         elif not self._comparing and self._task is not None:
             self._task.cancel()
+
+    def compare_again(self, reason: str) -> None:
+        """Leave the stream, once what was read of it is given out, for a fresh list that is compared with memory."""
+        self._reason = reason
+        if self._stream is not None:
+            self._stream.leave()
 
     async def run(self) -> None:
         """Keep level until gone or stopped; no failure ends it."""
@@ -318,45 +318,16 @@ class Reflector:
 
     async def _replace(self, snapshot: Snapshot, *, at: datetime, asked: datetime, turn: AsyncExitStack) -> None:
         """Give out what a fresh list shows beside memory, healed if it can be: all up to when it was asked for."""
-        healed = await self._heal(snapshot, turn)
-        reason, self._comparing = self._reason, True
+        self._comparing = True
         try:
-            if healed is not None:
-                await self._outlet.give(await healed.take_up(rv=snapshot.rv, at=at), self._tracker.position)
-            elif len(snapshot.items) <= LONG_LIST:
-                records = self._tracker.replace(snapshot.items, rv=snapshot.rv, at=at, reason=reason)
-                await self._outlet.give(records, self._tracker.position)
-            else:
-                await self._replace_many(snapshot, at=at, reason=reason)
+            how = await self._fresh.take_up(snapshot, at=at, reason=self._reason, turn=turn)
         finally:
             self._comparing = False
         self._outlet.confirmed = at
         self._outlet.advance(asked)
-        self._metrics.relists.labels(self.kind.id, "healed" if healed else reason or "first").inc()
+        self._metrics.relists.labels(self.kind.id, how or "first").inc()
         self._reason, self._version_doubted, self._stumbles = "", False, 0
         self._enter(State.STREAM)
-
-    async def _heal(self, snapshot: Snapshot, turn: AsyncExitStack) -> Healed | None:
-        """What the watch would have said up to the fresh list. It takes its time: others may list meanwhile."""
-        position = self._tracker.position
-        if self._healer is None or self._reason != EXPIRED or position is None:
-            return None
-        await turn.aclose()
-        return await self._healer.heal(self.kind, self.scope, self._tracker, position.rv, snapshot)
-
-    async def _replace_many(self, snapshot: Snapshot, *, at: datetime, reason: str) -> None:
-        """In a thread and in slices, so that sockets go on being read and not all events stand in memory at once.
-
-        The resume point comes after the last record: a crash in between repeats the list.
-        """
-        tracker, items = self._tracker, snapshot.items
-        if isinstance(tracker, Comparing):
-            found = tracker.compare(items, rv=snapshot.rv, at=at, reason=reason)
-        else:
-            found = iter(await asyncio.to_thread(tracker.replace, items, rv=snapshot.rv, at=at, reason=reason))
-        while records := await asyncio.to_thread(lambda: list(islice(found, SLICE))):
-            await self._outlet.give(records, None)
-        await self._outlet.give([], self._tracker.position)
 
     # ---- failures -------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,9 @@ REDACTION_KEY: Final = "redaction-key"
 VERSION_SWITCHED: Final = "version-switched"
 ROLLBACK: Final = "rollback"
 
+AUDIT: Final = "audit"
+"""Reason of a list that is compared because an audit found a difference: nothing since the last good one is certain."""
+
 EPOCH_CAUSES: Final = {
     "rollback": ROLLBACK,
     "other version": VERSION_SWITCHED,
@@ -141,7 +144,7 @@ class Comparison:
         gap = fresh.gap
         return Sighted(
             at=self._stamp(fresh.at),
-            origin=origin,
+            origin="audit" if origin == "relist" and gap is not None and gap.reason == AUDIT else origin,
             epoch=fresh.epoch,
             cause=fresh.cause,
             gap=gap.id if gap and origin == "relist" else None,

@@ -17,6 +17,7 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
+from collector.audit import Auditor
 from collector.backoff import set_within
 from collector.catalog import Catalog
 from collector.clock import Capture, Clock
@@ -113,6 +114,7 @@ class Collector:
             await self._begin(watches)
             tasks.append(asyncio.create_task(self._discover_again(watches), name="discovery"))
             tasks.append(asyncio.create_task(self._mark(watches), name="watermark"))
+            tasks.append(asyncio.create_task(self._auditor(watches).run(), name="audit"))
             await self._wait(stop, watches.fatal, tasks)
             orderly = True
         finally:
@@ -160,6 +162,9 @@ class Collector:
             random=self._random,
             on_change=self._on_change,
         )
+
+    def _auditor(self, watches: Watches) -> Auditor:
+        return Auditor(self._cluster, subjects=watches.subjects, settings=self._settings, metrics=self._metrics)
 
     async def _begin(self, watches: Watches) -> None:
         """The first discovery has to succeed; a pattern that fits nothing is said."""

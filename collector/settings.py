@@ -86,4 +86,6 @@ class CollectorSettings:
     slice_lines: int = 48
     """Lines between two looks at the sockets."""
     healing: HealingLimits = HealingLimits()
+    audit_every: float = 6 * 3600.0
+    """Seconds in which every scope is audited once."""
     timings: Timings = Timings()

@@ -73,6 +73,7 @@ class Stream:
         self._timings = settings.timings
         self._metrics = metrics
         self._stopping = stopping
+        self._leaving = False
         self._splitter = LineSplitter()
         self._rest: list[Lines] = []
         self._begun = heartbeat.now()
@@ -133,7 +134,7 @@ class Stream:
         self.following = True
         try:
             await self._process(self._rest)
-            while not (self.intake.ended and not self.intake.pending) and not self._stopping.is_set():
+            while not (self.intake.ended and not self.intake.pending) and not self._asked_to_end:
                 await self._process(self._split(await self.intake.take(self._patience())))
                 await self._catch_up()
             await self._process(self._split(await self.intake.take(0.0)))
@@ -144,6 +145,15 @@ class Stream:
         self._close_books()
         if self.intake.error is not None:
             raise self.intake.error
+
+    def leave(self) -> None:
+        """End `follow` soon: what was read is processed and given out first."""
+        self._leaving = True
+        self.intake.wake()
+
+    @property
+    def _asked_to_end(self) -> bool:
+        return self._leaving or self._stopping.is_set()
 
     @property
     def lasted(self) -> float:

@@ -40,4 +40,5 @@ def collector_settings(settings: Settings, name: str, key: bytes) -> CollectorSe
         kinds=settings[known.KINDS],
         include=settings[known.INCLUDE],
         exclude=settings[known.EXCLUDE],
+        audit_every=max(60.0, settings[known.AUDIT_EVERY]),
     )

@@ -61,6 +61,14 @@ def flag(text: str) -> bool:
     raise ValueError("expected true or false")
 
 
+def seconds(text: str) -> float:
+    """`90s`, `30m`, `6h`, `2d`; a bare number means seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if not found:
+        raise ValueError("expected a length of time such as 30m or 6h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+
+
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated words."""
     return tuple(word for word in (part.strip() for part in text.split(",")) if word)

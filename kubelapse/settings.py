@@ -22,6 +22,7 @@ from kubelapse.setting import (
     namespaces,
     path,
     port,
+    seconds,
     server_url,
     store_url,
 )
@@ -138,6 +139,13 @@ EXCLUDE: Setting[tuple[str, ...]] = Setting(
     repeatable=True,
     help="Do not capture these kinds; `coverage` shows them as excluded.",
 )
+AUDIT_EVERY: Setting[float] = Setting(
+    name="audit_every",
+    env="KUBELAPSE_AUDIT_EVERY",
+    default="6h",
+    parse=seconds,
+    help="In this time every kind is compared once with what the server has; differences are repaired on record.",
+)
 REDACTION_KEY_FILE: Setting[Path | None] = Setting(
     name="redaction_key_file",
     env="KUBELAPSE_REDACTION_KEY_FILE",
@@ -178,6 +186,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     KINDS,
     INCLUDE,
     EXCLUDE,
+    AUDIT_EVERY,
     REDACTION_KEY_FILE,
     LOG,
     CACHE,

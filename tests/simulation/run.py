@@ -32,7 +32,7 @@ from tests.simulation.faults import QUIET, Fault, Schedule, draw
 from tests.simulation.log import Kept, SimulatedLog
 from tests.simulation.loop import VirtualLoop, run
 from tests.simulation.server import Server
-from tests.simulation.world import World, Write, moment
+from tests.simulation.world import NOON, World, Write
 
 VERBS: Final = frozenset({"get", "list", "watch"})
 KINDS: Final[Mapping[str, Kind]] = {
@@ -53,16 +53,19 @@ class Simulation:
     """One run; `records` is the log afterwards."""
 
     schedule: Schedule
-    loop: VirtualLoop
-    settings: CollectorSettings = SETTINGS
+    loop: asyncio.AbstractEventLoop
+    start: datetime = NOON
     seen_by: Callable[[Server], Cluster] = lambda server: server
+    freeze: Callable[[float], None] = lambda _: None
+    settings: CollectorSettings = SETTINGS
+    writers_wait: bool = True
     offset: float = 0.0
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         chance = Random(self.schedule.seed * 7 + 1)
-        self.chance = chance
-        self.world = World(KINDS, Random(chance.random()))
+        self.chance, self.zero = chance, self.loop.time()
+        self.world = World(KINDS, Random(chance.random()), self.start)
         for _ in range(8):
             self.world.write(-30.0)
         self.server = Server(self.world, Random(chance.random()))
@@ -70,20 +73,25 @@ class Simulation:
         self.excused: set[str] = set()
         self.writers_away_until = 0.0
 
+    @property
+    def now(self) -> float:
+        """Seconds since the start."""
+        return self.loop.time() - self.zero
+
     def clock(self) -> datetime:
         """The collector's wall clock."""
-        return moment(self.loop.time() + self.offset)
+        return self.world.moment(self.now + self.offset)
 
-    async def go(self) -> None:
-        """Everything, to the end."""
+    async def go(self, quiet: float = QUIET) -> None:
+        """Everything, to the end; the last fault is over 50 s after the last write at the latest."""
         self.begin()
         for at, act in self._acts():
-            delay = at - self.loop.time()
+            delay = at - self.now
             if delay > 0:
                 await asyncio.sleep(delay)
             act(at)
-        end = self.schedule.length + 50 + QUIET
-        await asyncio.sleep(max(QUIET, end - self.loop.time()))
+        end = max([self.schedule.length, *(one.at + one.seconds for one in self.schedule.faults)])
+        await asyncio.sleep(max(quiet, end + quiet - self.now))
         self.stopping.set()
         await self.tasks[-1]
 
@@ -181,10 +189,10 @@ class Simulation:
             self.begin()
 
     def _freeze(self, fault: Fault, _: float) -> None:
-        self.loop.freeze(fault.seconds)
+        self.freeze(fault.seconds)
 
     def _long_freeze(self, _: Fault, __: float) -> None:
-        self.loop.freeze(85.0)
+        self.freeze(85.0)
 
     def _busy(self, _: Fault, __: float) -> None:
         self.server.busy = 0.5
@@ -203,9 +211,9 @@ class Simulation:
         self.server.cut(fault.kind)
 
     def _rollback(self, _: Fault, at: float) -> None:
-        """Nobody writes after it: versions that pass the lost ones unseen are only found by an audit."""
+        """Nobody writes after it, if `writers_wait`: versions that pass the lost ones are only found by an audit."""
         self.server.stop()
-        self.writers_away_until = math.inf
+        self.writers_away_until = math.inf if self.writers_wait else 0.0
         kept = [write.rv for write in self.world.log if write.at < at - 2 and write.rv >= self.world.compacted]
         self.world.restore(kept[-1] if kept else self.world.revision)
         self.excused.update(KINDS)
@@ -244,7 +252,7 @@ class Simulation:
 
     def proved(self, records: Sequence[Record]) -> Iterator[tuple[str, list[str]]]:
         """Every proof of this history."""
-        truth = [committed(one) for one in self.world.truth]
+        truth = [committed(one, self.world.moment(one.at)) for one in self.world.truth]
         due = self._due(truth, records)
         yield "unique", proofs.unique(records)
         yield "chained", proofs.chained(records)
@@ -274,7 +282,7 @@ class Simulation:
         return {f"{kind}/{meta['uid']}": meta["resourceVersion"] for kind, meta in items}
 
 
-def committed(write: Write) -> proofs.Committed:
+def committed(write: Write, at: datetime) -> proofs.Committed:
     """The truth as the proofs want it."""
     obj = orjson.loads(write.raw)
     strip_envelope(obj)
@@ -286,7 +294,7 @@ def committed(write: Write) -> proofs.Committed:
         rv=str(write.rv),
         change=write.change,
         era=write.era,
-        at=moment(write.at),
+        at=at,
         state=canonical(obj),
     )
 
@@ -302,17 +310,30 @@ def since(records: Sequence[Record]) -> dict[str, datetime]:
 
 
 def simulate(
-    schedule: Schedule, *, seen_by: Callable[[Server], Cluster] = lambda server: server
+    schedule: Schedule,
+    *,
+    seen_by: Callable[[Server], Cluster] = lambda server: server,
+    settings: CollectorSettings = SETTINGS,
+    writers_wait: bool = True,
 ) -> tuple[Simulation, list[str]]:
     """One run and what is wrong with it. `seen_by`: what stands between the collector and the server."""
     made: list[Simulation] = []
 
     async def main(loop: VirtualLoop) -> None:
-        made.append(Simulation(schedule, loop, seen_by=seen_by))
-        await made[0].go()
+        run = Simulation(
+            schedule, loop, seen_by=seen_by, freeze=loop.freeze, settings=settings, writers_wait=writers_wait
+        )
+        made.append(run)
+        await run.go()
 
     run(main)
     return made[0], made[0].complaints()
+
+
+def seeds_of(text: str) -> range:
+    """`7`, or `0:100`."""
+    first, _, last = text.partition(":")
+    return range(int(first), int(last) if last else int(first) + 1)
 
 
 def main() -> int:
@@ -321,8 +342,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="0:200", help="one seed, or FROM:TO")
     parser.add_argument("--verbose", action="store_true", help="what the collector logs, and every record")
     asked = parser.parse_args()
-    first, _, last = asked.seeds.partition(":")
-    seeds = range(int(first), int(last) if last else int(first) + 1)
+    seeds = seeds_of(asked.seeds)
     logging.basicConfig(level=logging.DEBUG if asked.verbose else logging.CRITICAL)
     begun, failed = time.monotonic(), 0
     for seed in seeds:

@@ -46,10 +46,11 @@ class Write:
 
 @dataclass(slots=True)
 class World:
-    """A cluster's store with writers of its own, whose chance is seeded."""
+    """A cluster's store with writers of its own, whose chance is seeded. Times are seconds since `start`."""
 
     kinds: Mapping[str, Kind]
     chance: Random
+    start: datetime = NOON
     revision: int = FIRST
     compacted: int = FIRST
     era: int = 0
@@ -80,7 +81,7 @@ class World:
             "name": name,
             "namespace": namespace,
             "uid": f"{name}-{self._lives}",
-            "creationTimestamp": _stamp(at),
+            "creationTimestamp": self._stamp(at),
         }
         obj: JsonObject = {"apiVersion": self.kinds[kind].api_version, "kind": self.kinds[kind].kind, "metadata": meta}
         self.living[key] = {**obj, "data": {"value": "0", "text": "x" * self.chance.randrange(40)}}
@@ -108,7 +109,7 @@ class World:
             "manager": "writer",
             "operation": "Update",
             "apiVersion": self.kinds[kind].api_version,
-            "time": _stamp(at),
+            "time": self._stamp(at),
             "fieldsType": "FieldsV1",
             "fieldsV1": {"f:data": {}},
         }]  # fmt: skip
@@ -164,6 +165,14 @@ class World:
                 newest[write.namespace, write.name] = write
         return [newest[key].raw for key in sorted(newest) if newest[key].change != "DELETED"]
 
+    def moment(self, seconds: float) -> datetime:
+        """The server's wall clock so many seconds after the start."""
+        return self.start + timedelta(seconds=seconds)
+
+    def _stamp(self, seconds: float) -> str:
+        """As objects carry it: whole seconds, cut off."""
+        return self.moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def _living_at(self, revision: int) -> dict[tuple[str, str, str], JsonObject]:
         found: dict[tuple[str, str, str], JsonObject] = {}
         for write in self.log:
@@ -178,12 +187,3 @@ class World:
                 }
                 found[key] = obj
         return found
-
-
-def moment(seconds: float) -> datetime:
-    """The server's wall clock."""
-    return NOON + timedelta(seconds=seconds)
-
-
-def _stamp(seconds: float) -> str:
-    return moment(int(seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
