@@ -106,13 +106,17 @@ def make_app(
     host: str = "",
     health: "Health | None" = None,
     clock: Callable[[], datetime] = utc_now,
+    settle: float = 0.0,
 ) -> "Starlette":
-    """The query application on this store, with what only the composition can offer. `host`: where it will listen."""
+    """The query application on this store, with what only the composition can offer. `host`: where it will listen.
+
+    `settle`: seconds that the live feed stays behind, where several processes write to the store.
+    """
     from query.app import create_app
     from query.health import healthy
     from query.settings import QuerySettings
 
-    settings = QuerySettings(version=__version__, hosts=host_names(host))
+    settings = QuerySettings(version=__version__, hosts=host_names(host), feed_settle=settle)
     app = create_app(store=store, settings=settings, registry=registry, health=health or healthy, clock=clock)
     app.add_api_route(
         "/api/v1/verify", verifier(store), methods=["POST"], tags=["coverage"], summary="Re-apply stored history"

@@ -19,6 +19,9 @@ from schema.store import StoreError
 
 Say = Callable[[str], None]
 
+# Seconds, several times what an insert takes: ingesters write side by side, and the feed must not overtake one of them.
+SETTLE = 3.0
+
 
 class ServeError(Exception):
     """Serving cannot begin or go on; one sentence that says what to do."""
@@ -42,7 +45,8 @@ async def _serve(settings: Settings, stop: asyncio.Event, say: Say) -> None:
             url = url_of(bound)
             leave_url(store, url)
             say(f"kubelapse {__version__}\nstore    {settings.store}\nserving  {url}  (Ctrl-C ends)")
-            server = Server(make_app(store, new_registry(), host=settings[known.HOST]))
+            settle = 0.0 if settings.store.startswith("chdb:") else SETTLE
+            server = Server(make_app(store, new_registry(), host=settings[known.HOST], settle=settle))
             await until(stop, server, asyncio.create_task(server.serve(sockets=[bound]), name="server"))
         finally:
             await asyncio.to_thread(store.close)

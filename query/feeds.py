@@ -8,6 +8,10 @@ One poll of the newest number serves all clients; each client then asks for what
 time. So nothing is kept in memory for slow clients, and none of them holds up another. Of an insert that is half
 visible (`changes` has a row that `events` does not have yet) nothing is given out until it is whole.
 
+Where several ingesters write, an insert that began earlier may become visible later: numbers of the last `feed_settle`
+seconds are not passed yet. An insert that takes longer than that between its first row and its visibility is missed by
+who is ahead of it; one process that writes alone needs no such wait.
+
 What is promised: no change is missed by who resumes from a token. After a crash of the recorder between store and
 checkpoint a change can come again, under the same `id`.
 """
@@ -146,7 +150,8 @@ class Feed:
         async with self._polling:
             now = asyncio.get_running_loop().time()
             if now - self._polled >= self._settings.feed_poll:
-                self._head = await self._readers.run(lambda: _head(self._store, self._head))
+                settle = self._settings.feed_settle
+                self._head = await self._readers.run(lambda: _head(self._store, self._head, settle))
                 self._polled = now
             return self._head
 
@@ -207,11 +212,14 @@ def feed_change(event: Event, position: int) -> FeedChange:
     return FeedChange(**fields, token=write_token(position))
 
 
-def _head(store: Store, known: int) -> int:
-    """The newest position; the index on it leaves everything older unread."""
-    newest: int = store.rows("SELECT max(log_order) FROM changes WHERE log_order > {known:UInt64}", {"known": known})[
-        0
-    ][0]
+def _head(store: Store, known: int, settle: float) -> int:
+    """The newest position that is settled; the index on it leaves everything older unread."""
+    sql, params = "SELECT max(log_order) FROM changes WHERE log_order > {known:UInt64}", dict[str, object](known=known)
+    if settle:
+        # The number begins with the moment in milliseconds at which the engine gave it out.
+        sql += " AND log_order < dateTime64ToSnowflakeID(now64(3) - toIntervalMillisecond({settle:UInt32}))"
+        params["settle"] = round(1000 * settle)
+    newest: int = store.rows(sql, params)[0][0]
     return max(known, newest)
 
 

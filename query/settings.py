@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySettings:
-    """Times in seconds. `hosts`: names besides the loopback ones under which the API may be addressed ("*" = any)."""
+    """Times in seconds. `hosts`: names besides the loopback ones under which the API may be addressed ("*" = any).
+
+    `feed_settle`: how old a position must be before the feed goes past it, where several writers share the store.
+    """
 
     hosts: tuple[str, ...] = ()
     readers: int = 4
@@ -17,4 +20,5 @@ class QuerySettings:
     feed_heartbeat: float = 15.0
     feed_batch: int = 500
     feed_patience: float = 30.0
+    feed_settle: float = 0.0
     version: str = "0.0.0"

@@ -107,6 +107,26 @@ async def test_a_follower_resumes_where_it_stopped(served: Served, store: ChdbSt
     assert [item["name"] for item in seen] == [f"c{number}" for number in range(12)]
 
 
+async def test_an_insert_that_begins_earlier_and_ends_later_than_another_writers_is_not_overtaken(
+    store: ChdbStore, history: History
+) -> None:
+    tell(history, store, range(2))
+    early = "cluster = {cluster:String} AND name = 'c0'"
+    mine = {"cluster": history.cluster}
+    store.command(f"CREATE TABLE early ENGINE = Memory AS SELECT * FROM changes WHERE {early}", mine)
+    store.command(f"ALTER TABLE changes DELETE WHERE {early} SETTINGS mutations_sync = 1", mine)
+    server = Served(store, dataclasses.replace(QUICK, feed_settle=3.0))
+    server.thread.start()
+    try:
+        async with following(server, after=write_token(0), cluster=history.cluster) as items:
+            await asyncio.wait_for(anext(items), 10)
+            store.command("INSERT INTO changes SELECT * FROM early")
+            assert [item["name"] for item in await changes(items, 2)] == ["c0", "c1"]
+    finally:
+        server.stop()
+        store.command("DROP TABLE early")
+
+
 async def test_filters_are_those_of_changes(served: Served, store: ChdbStore, history: History) -> None:
     async with following(served, after=write_token(0), cluster=history.cluster, selector="app=web") as items:
         history.put("pods", "shop/a", {}, at=1, noise="heartbeat", labels={"app": "web"})
