@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubelapse.cli.clean import written
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.markers import redacted_places, without_markers
 from kubelapse.cli.options import object_options, reading
@@ -15,21 +16,6 @@ from query.yamltext import yaml_text
 
 if TYPE_CHECKING:
     from schema.canonical import JsonObject
-
-# What the server sets and refuses, or what would tie a copy to the original's life.
-SERVER_SET = (
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "selfLink",
-    "managedFields",
-    "ownerReferences",
-)
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-REVISION = "deployment.kubernetes.io/revision"
 
 
 @click.command("show")
@@ -72,10 +58,7 @@ async def show(
 
 def cleaned(content: "JsonObject", *, allow_redacted: bool, note: "object" = None) -> "JsonObject":
     """The object as someone would write it; raises Failure for redacted values."""
-    kept: JsonObject = {key: value for key, value in content.items() if key != "status"}
-    metadata = content.get("metadata")
-    if isinstance(metadata, dict):
-        kept["metadata"] = _clean_metadata(metadata)
+    kept = written(content)
     places = redacted_places(kept)
     if not places:
         return kept
@@ -90,15 +73,6 @@ def cleaned(content: "JsonObject", *, allow_redacted: bool, note: "object" = Non
     stripped = without_markers(kept)
     assert isinstance(stripped, dict)
     return stripped
-
-
-def _clean_metadata(metadata: "JsonObject") -> "JsonObject":
-    kept = {key: value for key, value in metadata.items() if key not in SERVER_SET}
-    annotations = kept.get("annotations")
-    if isinstance(annotations, dict):
-        own = {key: value for key, value in annotations.items() if key not in (LAST_APPLIED, REVISION)}
-        kept = {**kept, "annotations": own} if own else {k: v for k, v in kept.items() if k != "annotations"}
-    return kept
 
 
 def _about(session: Session, found: Found, answer: "JsonObject") -> None:
