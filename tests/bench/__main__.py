@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import embedded, questions, real
+from tests.bench import embedded, outage, questions, real
 from tests.bench.report import figure, median, say
 
 
@@ -26,6 +26,7 @@ SUITES: dict[str, Callable[[Path, float | None], None]] = {
     "startup": startup,
     "embedded": lambda home, seconds: embedded.run(home, seconds=seconds or 300, scale=1.0),
     "real": lambda home, seconds: real.run(home, seconds=seconds or 60),
+    "outage": lambda home, seconds: outage.run(home, seconds=seconds or 300),
     "questions": lambda home, _seconds: questions.run(home, events=1_000_000),
 }
 
