@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import type { Change } from "../../api/types";
+import { cell, csvLines } from "./exporting";
+import { classOf, gapRows, groups, rows, sorted, telling, type Wanted } from "./grouping";
+
+let number = 0;
+function change(at: number, more: Partial<Change> = {}): Change {
+  number++;
+  return {
+    id: `id-${number}`, cluster: "c", cluster_uid: "u", group: "apps", version: "v1", kind: "Deployment", resource: "deployments", namespace: "shop", name: "web",
+    uid: "1", op: "update", origin: "watch", epoch: 1, cause: "", seq: number, rv: "", prev_rv: "", observed_at: "", ts: new Date(1e12 + at * 1000).toISOString(), ts_error: 0,
+    claimed_at: null, patch: [], paths: ["status.replicas"], managers: [], managed: null,
+    actor: { name: "controller", operation: "Update", subresource: "", time: null, source: "managedFields", confidence: "high" }, noise: "", hash: "", since: null, gap: null, ...more,
+  };
+}
+const image = (old: string, fresh: string): Partial<Change> => ({
+  paths: ["spec.template.spec.containers[name=web].image"], managers: ["me"],
+  patch: [{ op: "test", path: "/x", value: `r/web:${old}` }, { op: "replace", path: "/x", value: `r/web:${fresh}` }],
+});
+const plain: Wanted = { by: "moment", sort: "time", descending: true, folded: new Set(), whole: new Set() };
+
+describe("moments", () => {
+  it("end where nothing happened for a while, and are named after what weighs most", () => {
+    const found = groups([change(100), change(12), change(10, image("1", "2")), change(9)], "moment");
+    expect(found.map(each => each.title)).toEqual(["web: replicas changed".replace("replicas changed", found[0]!.title.slice(5)), "Rollout of web, 1 → 2"]);
+    expect(found[1]!.changes).toHaveLength(3);
+  });
+  it("put a person's change before a controller's rollout", () => {
+    const mine = change(10, { actor: { ...change(0).actor, name: "kubectl-edit" }, paths: ["metadata.labels.a"] });
+    expect(groups([change(11, image("1", "2")), mine], "moment")[0]!.lead).toBe(mine);
+  });
+  it("fold what is not the point, and say how much", () => {
+    const many = Array.from({ length: 9 }, (_, n) => change(20 - n));
+    const found = rows([...many, change(5, image("1", "2"))], [], plain);
+    expect(found.map(each => each.type)).toEqual(["group", "change", "change", "change", "more"]);
+    expect(found.at(-1)).toMatchObject({ left: { length: 7 } });
+    const key = found[0]!.key;
+    expect(rows([...many, change(5, image("1", "2"))], [], { ...plain, folded: new Set([groups([...many], "moment")[0]!.key]) }).length).toBeGreaterThan(0);
+    expect(key).toContain("moment");
+  });
+});
+
+describe("gaps", () => {
+  const gap = (resource: string) => ({ id: resource, cluster: "c", resource, namespace: "", reason: "expired", from: new Date(1e12 + 50_000).toISOString(), to: new Date(1e12 + 60_000).toISOString() });
+  it("of several kinds at one time are one row, between what was before and after", () => {
+    expect(gapRows([gap("pods"), gap("nodes")])).toHaveLength(1);
+    const found = rows([change(100), change(10)], [gap("pods")], { ...plain, by: "flat" });
+    expect(found.map(each => each.type)).toEqual(["change", "gap", "change"]);
+  });
+});
+
+it("sorts by object and actor, the newest first among equals", () => {
+  const a = change(1, { name: "a" }), b = change(2, { name: "b" }), b2 = change(3, { name: "b" });
+  expect(sorted([b2, b, a], "object", false)).toEqual([a, b2, b]);
+});
+
+it("tells classes apart as the timeline does", () => {
+  expect(classOf(change(1, { op: "delete" }))).toBe("delete");
+  expect(classOf(change(1, { paths: ["spec.replicas", "metadata.generation"] }))).toBe("spec");
+  expect(classOf(change(1, { paths: ["metadata.generation", "status.x"] }))).toBe("status");
+  expect(classOf(change(1, image("1", "2")))).toBe("rollout");
+});
+
+it("shows the image before a timestamp", () => {
+  const found = telling(change(1, { paths: ["status.lastTransitionTime", "spec.image"], managers: [null, null], patch: [{ op: "add", path: "/a", value: 1 }, { op: "add", path: "/b", value: 2 }] }), 1);
+  expect(found.fields[0]!.path).toBe("spec.image");
+  expect(found.more).toBe(1);
+});
+
+describe("CSV", () => {
+  it("has a line per field and quotes what must be quoted", () => {
+    const lines = csvLines(change(1, { ...image("1", "2"), name: 'a"b,c' }));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('"a""b,c"');
+    expect(csvLines(change(1))).toHaveLength(1);
+  });
+  it("never hands a formula to a spreadsheet", () => {
+    expect(cell("=HYPERLINK(1)")).toBe("'=HYPERLINK(1)");
+    expect(cell("-4.5")).toBe("-4.5");
+    expect(cell({ a: 1 })).toBe('"{""a"":1}"');
+  });
+});
