@@ -21,13 +21,17 @@ const plain: Wanted = { by: "moment", sort: "time", descending: true, folded: ne
 
 describe("moments", () => {
   it("end where nothing happened for a while, and are named after what weighs most", () => {
-    const found = groups([change(100), change(12), change(10, image("1", "2")), change(9)], "moment");
-    expect(found.map(each => each.title)).toEqual(["web: replicas changed".replace("replicas changed", found[0]!.title.slice(5)), "Rollout of web, 1 → 2"]);
-    expect(found[1]!.changes).toHaveLength(3);
+    const found = groups([change(100), change(12), change(10, image("1", "2"))], "moment");
+    expect(found[1]!.title).toBe("Rollout of web, 1 → 2");
+    expect(found.map(each => each.changes.length)).toEqual([1, 2]);
   });
-  it("put a person's change before a controller's rollout", () => {
+  it("are led by a person's change before what controllers did", () => {
     const mine = change(10, { actor: { ...change(0).actor, name: "kubectl-edit" }, paths: ["metadata.labels.a"] });
-    expect(groups([change(11, image("1", "2")), mine], "moment")[0]!.lead).toBe(mine);
+    expect(groups([change(11, { paths: ["spec.replicas"] }), mine], "moment")[0]!.lead).toBe(mine);
+  });
+  it("begin with everything that somebody decided, also in the midst of others", () => {
+    const second = { ...image("3", "4"), name: "api", uid: "2" };
+    expect(groups([change(14), change(13, second), change(12), change(10, image("1", "2"))], "moment").map(each => each.lead.name)).toEqual(["api", "web"]);
   });
   it("fold what is not the point, and say how much", () => {
     const many = Array.from({ length: 9 }, (_, n) => change(20 - n));

@@ -49,17 +49,28 @@ export const FIRST = 3;
 /** Newest first in, newest first out. */
 export function groups(changes: readonly Change[], by: Exclude<Grouping, "flat">): Group[] {
   const found = new Map<string, Change[]>();
-  let moment = 0, last = Infinity;
-  for (const change of changes) {
-    const at = time(change);
-    if (last - at > SILENCE) moment++;
-    last = at;
-    const key = by === "moment" ? `moment ${moment}` : by === "object" ? objectKey(change) : change.actor.name;
+  const moments = by === "moment" ? momentsOf(changes) : undefined;
+  changes.forEach((change, n) => {
+    const key = moments ? String(moments[n]) : by === "object" ? objectKey(change) : change.actor.name;
     const had = found.get(key);
     if (had) had.push(change);
     else found.set(key, [change]);
-  }
+  });
   return [...found].map(([key, listed]) => group(by === "moment" ? `moment ${listed.at(-1)!.id}` : key, listed, by));
+}
+
+/** The number of the moment of each change: one begins after a silence, and with everything that somebody decided. */
+function momentsOf(changes: readonly Change[]): number[] {
+  const found = new Array<number>(changes.length).fill(0);
+  let moment = 0, last = -Infinity, by = "";
+  for (let n = changes.length - 1; n >= 0; n--) {
+    const change = changes[n]!, at = time(change), cls = classOf(change);
+    const decided = isHuman(change.actor) || cls === "rollout" ? `${change.uid} ${change.actor.name}` : "";
+    if (at - last > SILENCE || (decided && decided !== by)) { moment++; by = decided; }
+    last = at;
+    found[n] = moment;
+  }
+  return found;
 }
 
 function group(key: string, changes: readonly Change[], by: Grouping): Group {
