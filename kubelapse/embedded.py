@@ -182,6 +182,8 @@ def assemble(
         registry,
         host=settings[known.HOST],
         health=lambda: checks(memory, collector, ingester, progress),
+        chosen=settings,
+        evaluate=True,
     )
     server = Server(app)
     return Parts(log=memory, collector=collector, ingester=ingester, server=server, socket=bound, progress=progress)

@@ -16,16 +16,20 @@ import uvicorn
 
 from collector.clock import utc_now
 from kubelapse import __version__
+from kubelapse.settings_answers import NOISE
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from starlette.applications import Starlette
 
+    from kubelapse.settings import Settings
     from query.health import Health
     from schema.store import Store
 
 log = logging.getLogger(__name__)
 
+# Seconds between two looks for changes that stored baselines are about.
+DRIFT_EVERY = 5.0
 # Seconds that open feeds get to end by themselves.
 GRACE = 1
 
@@ -107,16 +111,26 @@ def make_app(
     health: "Health | None" = None,
     clock: Callable[[], datetime] = utc_now,
     settle: float = 0.0,
+    chosen: "Settings | None" = None,
+    evaluate: bool = False,
 ) -> "Starlette":
     """The query application on this store, with what only the composition can offer. `host`: where it will listen.
 
-    `settle`: seconds that the live feed stays behind, where several processes write to the store.
+    `settle`: seconds that the live feed stays behind, where several processes write to the store. `chosen`: settings
+    about answers; without them everything is as by default. `evaluate`: stored baselines, as objects change.
     """
     from query.app import create_app
     from query.health import healthy
+    from query.noise_rules import NONE, parse_rules
     from query.settings import QuerySettings
 
-    settings = QuerySettings(version=__version__, hosts=host_names(host), feed_settle=settle)
+    settings = QuerySettings(
+        version=__version__,
+        hosts=host_names(host),
+        feed_settle=settle,
+        drift_every=DRIFT_EVERY if evaluate else 0.0,
+        noise=parse_rules(chosen[NOISE]) if chosen else NONE,
+    )
     app = create_app(store=store, settings=settings, registry=registry, health=health or healthy, clock=clock)
     app.add_api_route(
         "/api/v1/verify", verifier(store), methods=["POST"], tags=["coverage"], summary="Re-apply stored history"
@@ -129,11 +143,13 @@ def host_names(host: str) -> tuple[str, ...]:
     return ("*",) if host in ("0.0.0.0", "::") else (host,) if host else ()
 
 
-def offline_app(store: "Store", clock: Callable[[], datetime] = utc_now) -> "Starlette":
+def offline_app(
+    store: "Store", clock: Callable[[], datetime] = utc_now, *, chosen: "Settings | None" = None
+) -> "Starlette":
     """The query application on a store that nothing writes."""
     from kubelapse.observe import new_registry
 
-    return make_app(store, new_registry(), clock=clock)
+    return make_app(store, new_registry(), clock=clock, chosen=chosen)
 
 
 def verifier(store: "Store") -> Callable[[dict[str, object]], dict[str, object]]:

@@ -26,6 +26,7 @@ from kubelapse.setting import (
     server_url,
     store_url,
 )
+from kubelapse.settings_answers import ANSWER_SETTINGS
 from kubelapse.settings_kafka import KAFKA_SETTINGS
 
 DATA: Setting[Path | None] = Setting(
@@ -191,6 +192,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     LOG,
     CACHE,
     *KAFKA_SETTINGS,
+    *ANSWER_SETTINGS,
 )
 
 

@@ -23,18 +23,16 @@ from query.web import (
     YAML,
     Context,
     Here,
+    Meant,
     Moment,
-    Semantic,
     Time,
     Toggle,
     Tz,
     Windowed,
-    Without,
     answer,
     content,
     kind_in_path,
     moment_or_version,
-    rules_for,
     wants,
     write,
 )
@@ -113,7 +111,7 @@ async def history(
         lives = timeline.lives(here.store, ref, uid)
         if not lives:
             raise Refused(_never(here, ref, end, uid))
-        chosen = ChangeFilter(noise=noise == "off", first_sight=True)
+        chosen = ChangeFilter(noise=noise == "off", first_sight=True, rules=here.settings.noise)
         ask = Ask(filter=chosen, after=after or BEGINNING, until=end.at, limit=limit)
         page = changes.history(here.store, ref, ask, uid=uid, cursor=cursor)
         begin = after or min(each.first_seen for each in lives)
@@ -139,12 +137,11 @@ async def diff(
     namespace: str,
     name: str,
     window: Windowed,
+    meant: Meant,
     uid: str = "",
-    semantic: Semantic = "on",
-    without: Without = [],  # noqa: B006  # FastAPI reads the default, nobody changes it
 ) -> Response:
     """What differs between two moments or resourceVersions (default: an hour ago and now)."""
-    now, rules = here.clock(), rules_for(semantic, without)
+    now = here.clock()
     first = moment_or_version(window.start or "1h", now=now, tz=window.tz)
     second = moment_or_version(window.end, now=now, tz=window.tz)
 
@@ -156,7 +153,7 @@ async def diff(
         edges = sorted((_shown(before, first), _shown(after, second)))
         open_end = isinstance(second, Moment) and second.open_end
         covered = _coverage(here, ref, edges[0], edges[1], open_end=open_end)
-        return diffing.between(before, after, covered, rules)
+        return diffing.between(before, after, covered, meant.rules(here.store, [ref.cluster], edges[1]))
 
     return await answer(here, question, request=request)
 

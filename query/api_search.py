@@ -127,7 +127,7 @@ async def touched(
         if scope.selector is not None:
             raise BadReference("Who touched last is not told by label.", "Ask by kind, namespace or name.")
         paths = tuple(dict.fromkeys(each for each in path if each))
-        chosen = ChangeFilter(scope=scope, paths=paths, by=by, noise=noise == "off")
+        chosen = ChangeFilter(scope=scope, paths=paths, by=by, noise=noise == "off", rules=here.settings.noise)
         items, more = last_touched(here.store, chosen, when.at, limit=limit, untouched=untouched == "on" and not by)
         begin = min([when.at, *(each.when for each in items)])
         span = Window(after=begin, until=when.at, open_end=when.open_end)

@@ -5,6 +5,7 @@ through a name of its own that resolves to loopback (DNS rebinding). Nothing nee
 runs inside a command, without a server.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from query import (
     api_changes,
     api_compare,
     api_drift,
+    api_noise,
     api_objects,
     api_rollouts,
     api_search,
@@ -32,6 +34,7 @@ from query import (
     spec,
 )
 from query.assets import Assets
+from query.drift_watch import Watcher, keep_looking
 from query.errors import QueryError, TooBusy
 from query.feeds import Feed
 from query.guard import Guard, problem_response
@@ -66,9 +69,12 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        looking = _looking(store, readers, settings, clock)
         try:
             yield
         finally:
+            if looking is not None:
+                looking.cancel()
             feed.stop()
             readers.close()
 
@@ -87,6 +93,7 @@ def create_app(
         api_drift.router,
         api_objects.router,
         api_timeline.router,
+        api_noise.router,
         api_rollouts.router,
         api_search.router,
         api_userdata.router,
@@ -96,6 +103,14 @@ def create_app(
     app.include_router(site(ui or assets.load()))
     spec.install(app)
     return app
+
+
+def _looking(store: Store, readers: Readers, settings: QuerySettings, clock: Clock) -> "asyncio.Task[None] | None":
+    """The evaluation of stored baselines, where it is wanted."""
+    if not settings.drift_every:
+        return None
+    watcher = Watcher(store=store, clock=clock)
+    return asyncio.create_task(keep_looking(watcher, readers, settings.drift_every), name="drift")
 
 
 _beside = APIRouter(include_in_schema=False)

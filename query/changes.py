@@ -122,7 +122,11 @@ def history(store: Store, ref: ObjectRef, ask: Ask, *, uid: str = "", cursor: st
     params = _key(ref, uid)
     conditions = [_KEY + (" AND uid = {uid:String}" if uid else ""), *window(params, ask.after, ask.until)]
     count = place.hidden if place else _hidden_in_history(store, ask, conditions, params)
-    shown = [*conditions, *ask.filter.conditions(params), *([] if ask.filter.noise else ["noise = ''"])]
+    shown = [
+        *conditions,
+        *ask.filter.conditions(params),
+        *([] if ask.filter.noise else [f"NOT {ask.filter.is_noise(params)}"]),
+    ]
     if place is not None:
         shown.append(_beyond(place.last, ask, params))
     sql = f"""
@@ -152,7 +156,7 @@ def _key(ref: ObjectRef, uid: str) -> dict[str, object]:
 def _hidden_in_history(store: Store, ask: Ask, conditions: list[str], params: dict[str, object]) -> Hidden:
     if ask.filter.noise:
         return Hidden()
-    within = where([*conditions, *ask.filter.conditions(params), "noise != ''"])
+    within = where([*conditions, *ask.filter.conditions(params), ask.filter.is_noise(params)])
     sql = f"SELECT uniqExact(uid, epoch, rv_order, op) FROM events {within}"
     return Hidden(noise=store.rows(sql, params)[0][0])
 
@@ -160,7 +164,7 @@ def _hidden_in_history(store: Store, ask: Ask, conditions: list[str], params: di
 def _page(store: Store, ask: Ask, head: int, last: list[cursors.Scalar]) -> list[Event]:
     """The page and one row more, without states (with a selector: with them)."""
     params: dict[str, object] = {}
-    within = [*window(params, ask.after, ask.until), *ask.filter.conditions(params), *ask.filter.shown()]
+    within = [*window(params, ask.after, ask.until), *ask.filter.conditions(params), *ask.filter.shown(params)]
     if last:
         within.append(_beyond(last, ask, params))
     selector = ask.filter.scope.selector
@@ -222,7 +226,9 @@ def _hidden(store: Store, ask: Ask) -> Hidden:
     if selector is not None and selector.requirements:
         table = "events FINAL"
         within += ["origin != 'checkpoint'", f"(object = '' OR ({selector.sql('object', params)}))"]
-    noise, first_sight = store.rows(f"SELECT {ask.filter.hidden_counts()} FROM {table} {where(within)}", params)[0]
+    noise, first_sight = store.rows(f"SELECT {ask.filter.hidden_counts(params)} FROM {table} {where(within)}", params)[
+        0
+    ]
     return Hidden(noise=noise, first_sight=first_sight)
 
 

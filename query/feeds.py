@@ -226,7 +226,7 @@ def _head(store: Store, known: int, settle: float) -> int:
 def _read(store: Store, chosen: ChangeFilter, position: int, head: int, limit: int) -> _Batch:
     params: dict[str, object] = {"position": position, "head": head, "limit": limit}
     within = ["log_order > {position:UInt64}", "log_order <= {head:UInt64}"]
-    conditions = where([*within, *chosen.conditions(params), *chosen.shown()])
+    conditions = where([*within, *chosen.conditions(params), *chosen.shown(params)])
     page = f"FROM changes {conditions} ORDER BY log_order LIMIT {{limit:UInt64}}"
     places = store.rows(f"SELECT log_order, ts, {records.KEY} {page}", params)
     if not places:

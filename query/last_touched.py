@@ -25,7 +25,7 @@ def last_touched(
         raise BadWindow(f"limit={limit} is out of range.", f"Ask for 1 to {MOST} objects at a time.")
     params: dict[str, object] = {}
     conditions = [*chosen.conditions(params), *window(params, None, at)]
-    quiet = [] if chosen.noise else ["noise = ''"]
+    quiet = [] if chosen.noise else [f"NOT {chosen.is_noise(params)}"]
     lived = "(last.op != 'delete' OR last.ts > {until:DateTime64(6, 'UTC')})"
     lives = where([*chosen.scope.conditions(params), "first.ts <= {until:DateTime64(6, 'UTC')}", lived])
     born = "op = 'update' AND origin != 'list'"

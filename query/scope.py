@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from query.errors import BadReference
+from query.noise_rules import NONE, NoiseRules
 from query.selectors import Selector
 
 ANY_NAMESPACE = ""
@@ -68,6 +69,7 @@ class ChangeFilter:
     classes: tuple[str, ...] = ()
     noise: bool = False
     first_sight: bool = False
+    rules: NoiseRules = NONE
 
     def conditions(self, params: dict[str, object]) -> list[str]:
         """SQL conditions, without what only hides (see `shown`)."""
@@ -85,14 +87,19 @@ class ChangeFilter:
             found.append(f"({_CLASS}) IN ({codes})")
         return found
 
-    def shown(self) -> list[str]:
-        """The conditions that hide: noise, and first sights, which are no changes."""
-        return ([] if self.noise else ["noise = ''"]) + ([] if self.first_sight else ["origin != 'list'"])
+    def shown(self, params: dict[str, object] | None = None) -> list[str]:
+        """The conditions that hide: noise, and first sights, which are no changes. Without `params`: as recorded."""
+        quiet = [] if self.noise else [f"NOT {self.is_noise(params)}"]
+        return quiet + ([] if self.first_sight else ["origin != 'list'"])
 
-    def hidden_counts(self) -> str:
+    def is_noise(self, params: dict[str, object] | None = None) -> str:
+        """Whether a row is noise: by its recorded class, or by the operator's rules; those need paths and managers."""
+        return f"({self.rules.hides(params)})" if params is not None else "(noise != '')"
+
+    def hidden_counts(self, params: dict[str, object] | None = None) -> str:
         """Two aggregates: hidden as noise, hidden as first sight. A change is counted once."""
-        noise = "0" if self.noise else "countIf(noise != '')"
-        visible = "" if self.noise else " AND noise = ''"
+        noise = "0" if self.noise else f"countIf({self.is_noise(params)})"
+        visible = "" if self.noise else f" AND NOT {self.is_noise(params)}"
         sights = "0" if self.first_sight else f"countIf(origin = 'list'{visible})"
         return f"toInt64({noise}), toInt64({sights})"
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from query.noise_rules import NONE, NoiseRules
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySettings:
@@ -21,4 +23,6 @@ class QuerySettings:
     feed_batch: int = 500
     feed_patience: float = 30.0
     feed_settle: float = 0.0
+    noise: NoiseRules = NONE
+    drift_every: float = 0.0
     version: str = "0.0.0"

@@ -22,6 +22,7 @@ from query.models import (
 )
 from query.models_compared import Blame, SnapshotDiff
 from query.models_drift import Drift
+from query.models_noise import Noise
 from query.models_rollouts import Rollouts
 from query.models_search import FieldHistory, Found, Touches
 from query.models_userdata import (
@@ -46,6 +47,7 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/coverage": CoverageReport,
     "/api/v1/rollouts": Rollouts,
     "/api/v1/search": Found,
+    "/api/v1/noise": Noise,
     "/api/v1/blame": Touches,
     _ONE: ObjectAt,
     f"{_ONE}/history": History,

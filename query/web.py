@@ -5,7 +5,7 @@ Parameters stay text until they are in a reader thread: resolving a TYPE needs t
 written in one go with stored JSON embedded raw.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -20,8 +20,10 @@ from query.errors import BadReference, BadWindow, UnknownKind
 from query.feeds import Feed
 from query.metrics import Metrics
 from query.models import Coverage, Hidden
+from query.noise_rules import NONE, NoiseRules
 from query.readers import Readers
 from query.refs import KnownKind, known_kinds, resolve_kind, resolve_kinds
+from query.schemas import schemas_at
 from query.scope import CLUSTER_SCOPE, ChangeFilter, Scope
 from query.selectors import parse as parse_selector
 from query.semantics import RULES, Rules
@@ -61,20 +63,39 @@ def context_of(request: Request) -> Context:
 
 
 Here = Annotated[Context, Depends(context_of)]
-Semantic = Annotated[Toggle, Query(description="off: only what is written the same is the same.")]
-Without = Annotated[list[str], Query(description="Rules that do not hold. Several: repeat it, or join with commas.")]
 Listed = Annotated[list[str], Query(description="Several: repeat it, or join with commas.")]
 
 
-def rules_for(semantic: Toggle, without: list[str]) -> Rules | None:
-    """What counts as the same in one answer. Raises BadReference."""
-    off = _split(without)
-    if unknown := [name for name in off if name not in RULES]:
-        raise BadReference(f"There is no rule {unknown[0][:80]!r}.", f"Rules are {', '.join(RULES)}.")
-    if semantic == "off":
-        return None
-    # Status is no part of a manifest, but it is of a snapshot.
-    return Rules(without={"server-owned", *(name for name in RULES if name in off)})
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """`?semantic&without`: what counts as the same in one answer."""
+
+    semantic: Toggle
+    without: list[str]
+
+    def rules(self, store: Store, clusters: Sequence[str], at: datetime) -> Rules | None:
+        """In a reader thread; `at`: the moment whose schemas tell. Raises BadReference."""
+        off = _split(self.without)
+        if unknown := [name for name in off if name not in RULES]:
+            raise BadReference(f"There is no rule {unknown[0][:80]!r}.", f"Rules are {', '.join(RULES)}.")
+        if self.semantic == "off":
+            return None
+        # Status is no part of a manifest, but it is of a snapshot.
+        without = {"server-owned", *(name for name in RULES if name in off)}
+        return Rules(without=without, schemas=schemas_at(store, clusters, at))
+
+
+def meaning(
+    semantic: Annotated[Toggle, Query(description="off: only what is written the same is the same.")] = "on",
+    without: Annotated[
+        list[str], Query(description="Rules that do not hold. Several: repeat it, or join with commas.")
+    ] = [],  # noqa: B006  # FastAPI reads the default, nobody changes it
+) -> Meaning:
+    """As FastAPI reads it."""
+    return Meaning(semantic, without)
+
+
+Meant = Annotated[Meaning, Depends(meaning)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +215,7 @@ class FilterParams:
     first_sight: bool
     text: str = ""
     classes: tuple[str, ...] = ()
+    rules: NoiseRules = NONE
 
     def resolve(self, store: Store) -> tuple[ChangeFilter, list[KnownKind]]:
         """In a reader thread."""
@@ -206,11 +228,13 @@ class FilterParams:
             classes=self.classes,
             noise=self.noise,
             first_sight=self.first_sight,
+            rules=self.rules,
         )
         return chosen, kinds
 
 
 def filter_params(
+    here: Here,
     scope: Scoped,
     path: Annotated[
         list[str], Query(description="This path or anything below it: spec.replicas. Several: repeat.")
@@ -225,7 +249,7 @@ def filter_params(
 ) -> FilterParams:
     """The dependency."""
     paths = tuple(dict.fromkeys(each for each in path if each))
-    return FilterParams(scope, paths, by, noise == "off", first_sight == "on", q, _split(class_))
+    return FilterParams(scope, paths, by, noise == "off", first_sight == "on", q, _split(class_), here.settings.noise)
 
 
 Filtered = Annotated[FilterParams, Depends(filter_params)]

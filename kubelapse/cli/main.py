@@ -38,6 +38,7 @@ COMMANDS = {
     "pin": ("kubelapse.cli.pin", "Give a moment a name."),
     "pins": ("kubelapse.cli.pins", "The moments that have names."),
     "note": ("kubelapse.cli.note", "Put a mark on the timeline."),
+    "noise": ("kubelapse.cli.noise", "What is hidden as noise, by which rule; which rules would be worth having."),
     "coverage": ("kubelapse.cli.coverage", "What was watched, since when, with which gaps."),
     "watch": ("kubelapse.cli.watch", "Changes as they happen."),
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),

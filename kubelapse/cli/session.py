@@ -86,7 +86,7 @@ class Session:
         if self.data is not None:
             store = open_store(self.settings)
             try:
-                async with client.in_process(application(store), str(self.settings.data)) as inside:
+                async with client.in_process(application(store, self.settings), str(self.settings.data)) as inside:
                     yield inside
             finally:
                 store.close()
@@ -225,11 +225,11 @@ def open_store(settings: Settings) -> "Store":
     return open_existing(settings)
 
 
-def application(store: "Store") -> "Starlette":
+def application(store: "Store", settings: Settings) -> "Starlette":
     """The query application on this store."""
     from kubelapse.server import offline_app
 
-    return offline_app(store)
+    return offline_app(store, chosen=settings)
 
 
 def make_session(around: Surroundings, flags: Mapping[str, str | None], style: Style) -> Session:

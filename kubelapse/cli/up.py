@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from kubelapse import settings as known
+from kubelapse import settings_answers
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.options import sentences, setting_flags, setting_options, surroundings
 from kubelapse.cli.text import plain
@@ -23,6 +24,8 @@ OPTIONS: tuple[Setting[object], ...] = (
     known.HOST,
     known.PORT,
     known.NO_BROWSER,
+    settings_answers.NOISE,
+    settings_answers.AUDIT_LOG,
     known.LOG,
 )
 

@@ -44,3 +44,14 @@ def test_who_last_touched_the_spec_here(run: Run) -> None:
     found = run("blame", "-n", "shop", "--kind", "deploy", "--path", "spec")
     assert words(found.stdout)[1:] == ["2026-03-01T12:02:00 shop deployment.apps/web kubectl-scale spec.replicas"]
     assert run("blame", "deploy/web", "-n", "shop", "--kind", "deploy").exit_code == 2
+
+
+def test_what_is_hidden_is_told_by_rule_and_a_rule_can_be_tried_out(run: Run) -> None:
+    found = run("noise", "--rule", "deployments.apps spec.replicas")
+    assert words(found.stdout)[1:] == ["status-time recorded 1 1", "deployments.apps spec.replicas setting 1 1"]
+    assert "2 of 10 changes are hidden as noise" in found.stderr
+    assert "Not a noise rule" in run("noise", "--rule", "nonsense").stderr
+
+
+def test_nothing_is_suggested_where_nothing_is_written_all_the_time(run: Run) -> None:
+    assert "nothing is written often enough" in run("noise", "suggest").stderr

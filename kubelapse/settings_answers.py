@@ -1,0 +1,36 @@
+"""Settings about answers: what they hide as noise, and whether an audit log may tell who did it."""
+
+from kubelapse.setting import Setting, flag
+
+
+def noise_rules(text: str) -> tuple[str, ...]:
+    """Rules such as `deployments.apps spec.replicas hpa-*`, joined by commas; each is read to see that it is one."""
+    if not text.strip():
+        return ()
+    from query.noise_rules import parse_rules, split_rules
+
+    rules = split_rules(text)
+    parse_rules(rules)
+    return rules
+
+
+NOISE: Setting[tuple[str, ...]] = Setting(
+    name="noise",
+    env="KUBELAPSE_NOISE",
+    flag="--noise-rule",
+    parse=noise_rules,
+    repeatable=True,
+    help="Hide these changes too, in every answer: `KIND PATH [MANAGER]` with `*`, such as "
+    "`deployments.apps spec.replicas hpa-*`; `show CLASS` shows a class that is hidden by itself. "
+    "`kubelapse noise suggest` proposes some.",
+)
+AUDIT_LOG: Setting[bool] = Setting(
+    name="audit_log",
+    env="KUBELAPSE_AUDIT_LOG",
+    flag="--audit-log",
+    parse=flag,
+    help="Take Kubernetes audit events (`POST /api/v1/audit-log`, `kubelapse audit-log FILE`) and name users, groups, "
+    "addresses and user agents in answers. Request bodies are never kept.",
+)
+
+ANSWER_SETTINGS: tuple[Setting[object], ...] = (NOISE, AUDIT_LOG)
