@@ -1,19 +1,8 @@
 /** One object in a link: `of=prod-eu/shop/deployments.apps/web`. Its own parameter, so that it does not become a filter. */
+import { type ObjectId, objectId } from "../ui/objectid";
 import { href, type Params } from "./url";
 
-export interface ObjectId {
-  readonly cluster: string;
-  /** "" = cluster-wide */
-  readonly namespace: string;
-  /** `deployments.apps` */
-  readonly resource: string;
-  readonly name: string;
-}
-export const objectId = (of: ObjectId): string => [of.cluster, of.namespace || "_", of.resource, of.name].map(each => encodeURIComponent(each)).join("/");
-export function parseObjectId(text: string): ObjectId | undefined {
-  const parts = text.split("/").map(each => { try { return decodeURIComponent(each); } catch { return each; } });
-  const [cluster, namespace, resource, name] = parts;
-  return parts.length === 4 && cluster && namespace && resource && name ? { cluster, namespace: namespace === "_" ? "" : namespace, resource, name } : undefined;
-}
+export { objectId, parseObjectId, type ObjectId } from "../ui/objectid";
+
 /** A link to the object page. `more`: `at`, `uid`, `a`, `b`, `tab` … */
 export const objectHref = (of: ObjectId, more: Params = {}): string => href("object", { of: objectId(of), ...more });

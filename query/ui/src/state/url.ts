@@ -18,7 +18,7 @@ export interface Place {
 }
 
 /** What a missing parameter means. Values equal to these are left out of the link. */
-export const DEFAULTS: Params = { from: "now-1h", to: "now", tz: "UTC", noise: "on", first_sight: "off", live: "on", theme: "" };
+export const DEFAULTS: Params = { from: "now-4h", to: "now", tz: "UTC", noise: "on", first_sight: "off", live: "on", theme: "" };
 
 export function parsePlace(pathname: string, search: string): Place {
   const params: Record<string, string> = {};

@@ -185,9 +185,10 @@ function beside(g: G, p: Palette, text: string, x: number, y: number, room: numb
   g.font = `11px ${p.font}`;
   g.textAlign = "left";
   g.textBaseline = "middle";
-  const w = Math.min(g.measureText(text).width, room);
-  g.fillStyle = p.css.sheet;
-  g.fillRect(x - 2, y - 8, w + 4, 16);
+  g.lineJoin = "round";
+  g.lineWidth = 4;
+  g.strokeStyle = p.css.sheet;
+  g.strokeText(text, x, y + 0.5, room);
   g.fillStyle = p.css["ink-2"];
   g.fillText(text, x, y + 0.5, room);
 }
@@ -303,6 +304,17 @@ function rulerGaps(g: G, p: Palette, scene: Scene, x: (t: number) => number, wid
   }
 }
 
+/** Columns of three pixels from single marks: exact also where the overview shows less than the range. */
+function counted(model: Model, range: View, width: number): { loud: ArrayLike<number>; quiet: ArrayLike<number>; width: number } {
+  const key = `${range.t0} ${range.t1} ${width}`, had = overviews.get(model);
+  if (had?.key === key) return had;
+  const everything = Int32Array.from(model.t, (_, i) => i), { loud, all } = columns(model, everything, range, width, 3);
+  const made = { key, loud, quiet: all.map((n, c) => n - loud[c]!), width: ((range.t1 - range.t0) / width) * 3 };
+  overviews.set(model, made);
+  return made;
+}
+const overviews = new WeakMap<Model, { key: string; loud: ArrayLike<number>; quiet: ArrayLike<number>; width: number }>();
+
 /** The whole range, and the window in it. */
 export function drawOverview(g: G, p: Palette, scene: Scene, range: View, width: number, height: number): void {
   const { model, view } = scene, base = height - 16, x = (t: number) => toX(range, width, t);
@@ -314,10 +326,10 @@ export function drawOverview(g: G, p: Palette, scene: Scene, range: View, width:
   if (scene.since !== undefined && x(scene.since) > 0) hatch(g, p, 0, 0, Math.min(width, x(scene.since)), base);
   if (scene.known !== undefined && scene.known < scene.now && x(scene.known) < width) hatch(g, p, Math.max(0, x(scene.known)), 0, Math.min(width, x(scene.now)), base);
   for (const each of model.spans) if (!each.late) hatch(g, p, x(each.from), 0, Math.max(x(each.to), x(each.from) + 2), each.resource ? 8 : base);
-  const { loud, quiet, width: step } = model.overview;
+  const { loud, quiet, width: step } = model.binned ? model.overview : counted(model, range, width);
   let most = 1;
   for (let c = 0; c < loud.length; c++) most = Math.max(most, loud[c]! + quiet[c]!);
-  const room = base - 6, from = model.from;
+  const room = base - 6, from = model.binned ? model.from : range.t0;
   for (let c = 0; c < loud.length; c++) {
     const all = loud[c]! + quiet[c]!;
     if (!all) continue;
@@ -353,3 +365,53 @@ export function describe(scene: Scene, mark: number): string {
   return `${cls}${who ? ` by ${who}` : ""} · ${when}`;
 }
 export const LOUD: ReadonlySet<number> = new Set([SPEC, ROLLOUT, DELETE, DRIFT]);
+
+/** One line of life for a card: states, marks and gaps of these lanes, with the times of both ends below. */
+export function drawStrip(g: G, p: Palette, model: Model, lanes: readonly number[], order: Int32Array, view: View, end: number, zone: Zone, width: number, height: number): void {
+  const y = 13, buffer = new Uint8Array(Math.ceil(width)), scene = { model, view, zone, chosenMark: -1, orderOf: () => order } as unknown as Scene;
+  g.clearRect(0, 0, width, height);
+  paintStates(model, lanes, view, width, end, buffer);
+  runs(buffer, buffer.length, (code, x0, x1) => bar(g, p, code, x0, x1, y));
+  const own = model.lanes[lanes[0]!]!;
+  for (const each of model.spans) if (!each.late && concerns(each, own)) hatch(g, p, toX(view, width, each.from), 1, Math.max(toX(view, width, each.to), toX(view, width, each.from) + 3), 25);
+  const loud = order.filter(i => model.cls[i] !== STATUS && model.lane[i] === own.index);
+  rowMarks(g, p, { ...scene, model: { ...model, error: new Float64Array(model.t.length) }, orderOf: () => loud }, { lanes } as unknown as Row, y, width, 26);
+  g.font = `11px ${p.font}`;
+  g.fillStyle = p.css["ink-3"];
+  g.textBaseline = "bottom";
+  g.textAlign = "left";
+  g.fillText(moment(view.t0, zone, end).slice(-8, -3), 0, height);
+  g.textAlign = "right";
+  g.fillText(end >= Date.now() - 60_000 ? "now" : hms(end, zone).slice(0, 5), width, height);
+}
+
+/** A line of watching: solid, hatched where nobody was, half height where it was read late. Times in milliseconds. */
+export function drawWatch(g: G, p: Palette, view: View, watched: readonly (readonly [number, number])[], gaps: readonly (readonly [number, number])[], late: readonly (readonly [number, number])[], width: number, height: number): void {
+  const x = (t: number) => Math.min(width, Math.max(0, toX(view, width, t))), top = Math.round((height - 10) / 2);
+  g.clearRect(0, 0, width, height);
+  hatch(g, p, 0, top - 3, width, top + 13);
+  for (const [from, to] of watched) {
+    g.fillStyle = p.css.sheet;
+    g.fillRect(x(from), 0, x(to) - x(from), height);
+  }
+  for (const [from, to] of watched) { g.fillStyle = p.css.edge; g.fillRect(x(from), top, Math.max(x(to) - x(from), 1), 10); }
+  for (const [from, to] of late) {
+    g.fillStyle = p.css.sheet;
+    g.fillRect(x(from), top, Math.max(x(to) - x(from), 2), 5);
+  }
+  for (const [from, to] of gaps) hatch(g, p, x(from), top - 3, Math.max(x(to), x(from) + 4), top + 13);
+}
+/** Ticks for a column of such lines. */
+export function drawAxis(g: G, p: Palette, view: View, zone: Zone, width: number): void {
+  const marks = ticks(view, width, zone, 70);
+  g.clearRect(0, 0, width, 16);
+  g.font = `11px ${p.font}`;
+  g.textBaseline = "middle";
+  g.textAlign = "left";
+  g.fillStyle = p.css["ink-3"];
+  for (const t of marks.at) {
+    const v = Math.round(toX(view, width, t));
+    g.fillRect(v, 0, 1, 4);
+    if (v < width - 34) g.fillText(tickLabel(t, marks.step, zone), v + 4, 9);
+  }
+}

@@ -112,8 +112,8 @@ function readMarks(answer: TimelineAnswer, origin: number): Marks {
   for (const i of m.human) human[i] = 1;
   m.error.mark.forEach((i, k) => (error[i] = m.error.ms[k]!));
   return {
-    t, lane, seq, human, error, cls: Uint8Array.from(m.class), life: Int32Array.from(m.life), count: new Uint32Array(n).fill(1),
-    actor: Int32Array.from(m.actor), op: Uint8Array.from(m.op), epochs: new Map(m.epoch.mark.map((i, k) => [i, m.epoch.epoch[k]!])),
+    t, lane, seq, human, error, cls: new Uint8Array(m.class), life: new Int32Array(m.life), count: new Uint32Array(n).fill(1),
+    actor: new Int32Array(m.actor), op: new Uint8Array(m.op), epochs: new Map(m.epoch.mark.map((i, k) => [i, m.epoch.epoch[k]!])),
   };
 }
 
@@ -164,7 +164,7 @@ function readStates(answer: TimelineAnswer, origin: number, states: readonly num
     if (ended < AFTER) push(ended, lives.lane[life + 1] === own && next !== null ? origin + next : AFTER, GONE, 0);
   }
   for (; lane < lanes; lane++) segFrom[lane + 1] = start.length;
-  return { segFrom, segStart: Float64Array.from(start), segEnd: Float64Array.from(end), segState: Uint8Array.from(state), segNote: Int32Array.from(note) };
+  return { segFrom, segStart: new Float64Array(start), segEnd: new Float64Array(end), segState: new Uint8Array(state), segNote: new Int32Array(note) };
 }
 
 /** First index in `order[lo … hi)` whose time is at or after `t`. */

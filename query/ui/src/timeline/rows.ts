@@ -2,7 +2,7 @@
  * Which rows there are, from the lanes and from what is folded: cluster › namespace › object, owned objects below their
  * owner. What neither changed nor needs eyes is folded by kind; more than a few like children share a row.
  */
-import { objectId } from "../state/object";
+import { objectId } from "../ui/objectid";
 import { shortKind } from "../ui/kinds";
 import { FAILING, type Lane, type Model, READY } from "./model";
 
@@ -56,7 +56,12 @@ export function plant(model: Model, pinned: ReadonlySet<string> = new Set()): Tr
   };
   const roots: number[] = [];
   for (const each of lanes) if (owner[each.index]! < 0) { roots.push(each.index); settle(each.index); }
-  for (const each of lanes) if (!seen[each.index]) { roots.push(each.index); settle(each.index); } // owners in a circle
+  for (const { index } of lanes) {
+    if (seen[index]) continue; // below are owners in a circle: cut it here
+    children[owner[index]!] = children[owner[index]!]!.filter(each => each !== index);
+    roots.push(index);
+    settle(index);
+  }
   const order = (a: number, b: number): number =>
     Number(pinned.has(laneId(lanes[b]!))) - Number(pinned.has(laneId(lanes[a]!))) || Number(worst[b]! > READY ? worst[b] : 0) - Number(worst[a]! > READY ? worst[a] : 0) ||
     last[b]! - last[a]! || (lanes[a]!.resource < lanes[b]!.resource ? -1 : lanes[a]!.resource > lanes[b]!.resource ? 1 : lanes[a]!.name < lanes[b]!.name ? -1 : 1);

@@ -33,7 +33,11 @@ export default function TimelinePage() {
   const clusters = useAnswer<{ items: ClusterItem[] }>("clusters", {}, again);
   const waiting = useNews(() => reread(n => n + 1));
 
-  const model = useMemo(() => (answer.data ? decode(answer.data) : undefined), [answer.data]);
+  const model = useMemo(() => {
+    if (!answer.data) return undefined;
+    performance.mark("timeline-data");
+    return decode(answer.data);
+  }, [answer.data]);
   useEffect(() => stage.bind(), []);
   useEffect(() => {
     if (!model) return;

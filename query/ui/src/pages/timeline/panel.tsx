@@ -58,8 +58,8 @@ function Overall({ model }: { model: Model }) {
       </div>
       {worst.length > 0 && <div><h2>Worst first</h2><ul>{worst.slice(0, 8).map(n => {
         const row = rowOf(n), lane = model.lanes[n]!, failed = failingSpan(model, tree!, n);
-        return row && <li key={n}><StateGlyph state={stage.rowState(row, stage.at.value).state} /><Kind of={lane.resource} /><button type="button" class="linklike" onClick={() => stage.choose(row, -1, failed?.[0])}><SafeText>{lane.name}</SafeText></button>
-          <span class="mut end">{failed && (failed[1] >= stage.at.value ? `failing for ${duration(stage.at.value - failed[0])}` : `failed for ${duration(failed[1] - failed[0])} at ${hms(failed[0], zone.value)}`)}</span></li>;
+        return row && <li key={n}><time>{failed && hms(failed[0], zone.value)}</time><StateGlyph state={stage.rowState(row, stage.at.value).state} /><Kind of={lane.resource} /><button type="button" class="linklike" onClick={() => stage.choose(row, -1, failed?.[0])}><SafeText>{lane.name}</SafeText></button>
+          <span class="mut end">{failed && (failed[1] >= stage.at.value ? `failing for ${duration(stage.at.value - failed[0])}` : `failed for ${duration(failed[1] - failed[0])}`)}</span></li>;
       })}</ul></div>}
       {human.length > 0 && <div><h2>Changes by people</h2><ul>{human.map(i => {
         const row = rowOf(model.lane[i]!);
