@@ -11,7 +11,7 @@ Field sets are parsed entry by entry, only when they are asked, newest entries f
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,10 +21,11 @@ from msgspec import Raw
 
 from collector.clock import parse_time
 from collector.memory import Stamps
-from schema.canonical import Json, JsonObject
+from schema.canonical import Absent, Json, JsonObject
 from schema.diff import Edit, ListKeys
 from schema.events import NOBODY, Actor, Confidence
 from schema.fieldsets import owns, step
+from schema.kindschema import Places
 from schema.listkeys import heuristic
 from schema.paths import Field, Path
 
@@ -42,6 +43,9 @@ _UNTRACKED: Final = frozenset(
     }
 )
 """Fields of metadata that the server writes and never tracks (apiserver: managedfields stripmeta)."""
+
+ServedKeys = Callable[[], Places[tuple[str, ...]] | None]
+"""The list-map keys of one kind as they are known by now."""
 
 _SHAPES: Final = 4096
 _PROBES: Final = 8
@@ -185,11 +189,13 @@ def attribute_creation(managed: Managed, created: str, *, merged: bool = False) 
 
 
 class KeyHints:
-    """Which fields identify the items of a kind's lists: learned from `k:` entries, else guessed from the items."""
+    """Which fields identify the items of a kind's lists: as served, else learned from `k:` entries, else guessed."""
 
-    __slots__ = ("_learned", "_misses")
+    __slots__ = ("_learned", "_misses", "_served")
 
-    def __init__(self) -> None:
+    def __init__(self, served: ServedKeys = lambda: None) -> None:
+        """`served`: what the server's schema says of this kind by now."""
+        self._served = served
         self._learned: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._misses: dict[tuple[str, ...], int] = {}
 
@@ -197,6 +203,9 @@ class KeyHints:
         """Keys for comparing with a version that has these managedFields; asked only for lists that differ."""
 
         def keys(path: Path, old: list[Json], new: list[Json]) -> tuple[str, ...] | None:
+            known = self._served()
+            if known is not None and not isinstance(named := known.at(path), Absent):
+                return named
             shape = tuple([token.name if isinstance(token, Field) else "*" for token in path])
             found = self._learned.get(shape)
             if found is None:

@@ -10,7 +10,8 @@ from collector.selection import choose
 from collector.settings import CollectorSettings
 from collector.slots import Slot
 from schema.events import FORBIDDEN_IN, KindInfo
-from schema.objects import Kind, Scope
+from schema.kindschema import KindSchema
+from schema.objects import Kind, Scope, kind_id
 
 
 class Catalog:
@@ -27,6 +28,11 @@ class Catalog:
         self._chosen: Mapping[str, KindInfo] = {}
         self._forbidden: dict[Scope, str] = {}
         self._etag = ""
+        self._schemas: dict[str, KindSchema] = {}
+
+    def learn(self, schemas: Mapping[str, KindSchema]) -> None:
+        """What OpenAPI says of some kinds."""
+        self._schemas |= schemas
 
     def take(self, found: Discovery) -> None:
         """A new discovery; the same ETag as before says nothing new."""
@@ -52,13 +58,17 @@ class Catalog:
 
     def changes(self, scopes: Mapping[str, Sequence[Scope]]) -> list[KindInfo]:
         """What is not on record yet; it is after this. `scopes`: what is watched of each kind."""
-        now = {name: self._judge(info, scopes.get(name, ())) for name, info in self._chosen.items()}
+        now = {name: self._judge(self._described(info), scopes.get(name, ())) for name, info in self._chosen.items()}
         for name, before in self.infos.items():
             if name not in now:
                 now[name] = msgspec.structs.replace(before, watching="gone", reason="not served any more")
         changed = [info for name, info in now.items() if self.infos.get(name) != info]
         self.infos = now
         return changed
+
+    def _described(self, info: KindInfo) -> KindInfo:
+        schema = self._schemas.get(kind_id(info.resource, info.group))
+        return msgspec.structs.replace(info, schema=schema) if schema else info
 
     def _judge(self, info: KindInfo, scopes: Sequence[Scope]) -> KindInfo:
         """Forbidden when all of its scopes are; a part of them is said in the reason."""

@@ -136,6 +136,10 @@ class Cluster(Protocol):
         """
         ...
 
+    async def document(self, path: str, *, most: int) -> bytes:
+        """The JSON document at this path (with its query); BadAnswer when it has more than `most` bytes."""
+        ...
+
     async def close(self) -> None:
         """Close all connections."""
         ...

@@ -188,6 +188,12 @@ class KubeApi:
         async with self._get(kind.path(namespace), params, headers, what=what, watch=True, initial=initial) as answer:
             yield _chunks(answer, what)
 
+    async def document(self, path: str, *, most: int) -> bytes:
+        """The document at this path, as long as it is not too large."""
+        what = f"get {path.partition('?')[0]}"
+        async with self._get(path, {}, {}, what=what) as answer:
+            return await _bounded(answer, what, most)
+
     async def get(self, path: str) -> bytes:
         """The body at any path: for diagnosis."""
         return (await self._fetch(path, {})).body
@@ -309,6 +315,19 @@ async def _body(answer: aiohttp.ClientResponse, what: str) -> bytes:
         return await answer.read()
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"{what}: the connection broke ({type(error).__name__})") from error
+
+
+async def _bounded(answer: aiohttp.ClientResponse, what: str, most: int) -> bytes:
+    """The whole body, read no further than it may be long."""
+    body = bytearray()
+    try:
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > most:
+                raise BadAnswer(f"{what}: the document has more than {most >> 20} MB")
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unreachable(f"{what}: the connection broke ({type(error).__name__})") from error
+    return bytes(body)
 
 
 async def _refused(answer: aiohttp.ClientResponse, *, what: str, streaming: bool) -> ClusterError:

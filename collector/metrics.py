@@ -38,6 +38,7 @@ class Metrics:
         self.freezes = counter("freezes", "Times this process was frozen or too busy to read.")
         self.frozen_seconds = counter("frozen_seconds", "Time spent frozen or too busy to read.")
         self.discovery_failures = counter("discovery_failures", "Discoveries that failed; the known kinds stay.")
+        self.schema_failures = counter("schema_failures", "Times OpenAPI schemas could not be had; capture goes on.")
         self.connected = gauge("watch_connected", "1 while the watch of this scope is open.", "scope")
         self.lag = gauge(
             "lag_seconds", "How far behind now this scope's history is; past 45 s the server soon forgets.", "scope"
@@ -62,6 +63,7 @@ class LogMetrics:
             "kubelapse_collector_log_transaction_seconds", "Time of a committed transaction.", registry=registry
         )
         self.failures = counter("transaction_failures", "Transactions that failed; none is lost or written twice.")
+        self.refused = counter("refused_records", "Changes too large (or unfit) to be written; each leaves a gap.")
         self.fenced = counter("fenced", "Times another collector took over this one's slot.")
         self.spilled = counter("spilled_bytes", "Bytes that went to disk because Kafka was away or slow.")
         self.waiting = gauge("waiting_bytes", "Bytes in memory that wait for Kafka.")

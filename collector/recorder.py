@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import orjson
 from msgspec import Raw
 
-from collector.attribution import NO_EDITS, Attribution, KeyHints, Managed, attribute, attribute_creation
+from collector.attribution import NO_EDITS, Attribution, KeyHints, Managed, ServedKeys, attribute, attribute_creation
 from collector.clock import Capture, parse_time
 from collector.dating import Sighting
 from collector.memory import Entry, Memory, Version
@@ -89,14 +89,22 @@ class Recorder:
     """Makes events of one kind."""
 
     def __init__(
-        self, *, capture: Capture, kind: Kind, redactor: Redactor, policy: TrackerPolicy, memory: Memory
+        self,
+        *,
+        capture: Capture,
+        kind: Kind,
+        redactor: Redactor,
+        policy: TrackerPolicy,
+        memory: Memory,
+        keys: ServedKeys = lambda: None,
     ) -> None:
+        """`keys`: list-map keys as the server's schema names them by now."""
         self._capture = capture
         self._redactor = redactor
         self._kind = kind
         self._policy = policy
         self._memory = memory
-        self._hints = KeyHints()
+        self._hints = KeyHints(keys)
         self.diff_fallbacks = 0
 
     def first(self, seen: Observation, how: Sighted, *, op: Op = "add") -> Recorded:

@@ -11,7 +11,7 @@ not stand before it.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from random import Random
@@ -25,6 +25,7 @@ from collector.cluster import Busy, Cluster, ClusterError, Forbidden, Unreachabl
 from collector.errors import CollectorError, OtherCluster
 from collector.heartbeat import Heartbeat
 from collector.metrics import Metrics
+from collector.openapi import ListMapKeys, SchemaWatch
 from collector.reflector import Reflector, State
 from collector.settings import CollectorSettings
 from collector.sink import Batch, Position, Restored, Sink, SinkFull
@@ -33,6 +34,7 @@ from collector.status import CollectorStatus, Gauges, scope_status
 from collector.trackers import TrackerFactory, factory
 from collector.watches import Watches
 from schema.events import ClockStep, Kinds, Record, Start, Stop, Watermark
+from schema.kindschema import KindSchema
 from schema.objects import Scope
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,9 @@ class Collector:
         self._metrics = metrics
         self._clock = clock
         self._skew = skew or Skew(clock)
-        self._trackers = trackers or factory(settings, skew=self._skew, clock=clock)
+        keys = ListMapKeys()
+        self._trackers = trackers or factory(settings, skew=self._skew, clock=clock, keys=keys)
+        self._schemas = SchemaWatch(cluster, keys=keys, failed=metrics.schema_failures.inc)
         self._heartbeat = heartbeat or Heartbeat(clock=clock)
         self._random = random or Random()
         self._capture = Capture(cluster=settings.cluster, cluster_uid="")
@@ -114,6 +118,7 @@ class Collector:
             await self._begin(watches)
             tasks.append(asyncio.create_task(self._discover_again(watches), name="discovery"))
             tasks.append(asyncio.create_task(self._mark(watches), name="watermark"))
+            tasks.append(asyncio.create_task(self._schemas.run(self._learn), name="schemas"))
             tasks.append(asyncio.create_task(self._auditor(watches).run(), name="audit"))
             await self._wait(stop, watches.fatal, tasks)
             orderly = True
@@ -234,6 +239,12 @@ class Collector:
         self._catalog.take(await self._cluster.discover())
         await self._tell_kinds(watches)
         await watches.apply(self._catalog.watched())
+        self._schemas.want(self._catalog.watched())
+
+    async def _learn(self, schemas: Mapping[str, KindSchema]) -> None:
+        """What OpenAPI says goes on record with the next watermark."""
+        self._catalog.learn(schemas)
+        self._due.set()
 
     async def _tell_kinds(self, watches: Watches) -> None:
         first = not self._catalog.infos
@@ -269,6 +280,7 @@ class Collector:
             await self._put(Batch(records=records, positions={scope: position} if position else {}))
         if scope.kind in TRIGGERS:
             self._poked.set()
+            self._schemas.poke()
 
     async def _append(self, records: Sequence[Record]) -> None:
         async with self._lock:

@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from collector.attribution import ServedKeys
 from collector.clock import EPOCH, TICK, Capture, Clock, from_micros, micros, numeric
 from collector.dating import Sighting, date
 from collector.ledger import Ledger
@@ -77,6 +78,7 @@ class Tracker:
         policy: TrackerPolicy,
         skew: Skew,
         clock: Clock,
+        keys: ServedKeys = lambda: None,
     ) -> None:
         self._kind = kind
         self._scope = scope
@@ -84,7 +86,9 @@ class Tracker:
         self._skew = skew
         self._clock = clock
         self._memory = Memory()
-        self._recorder = Recorder(capture=origin, kind=kind, redactor=redactor, policy=policy, memory=self._memory)
+        self._recorder = Recorder(
+            capture=origin, kind=kind, redactor=redactor, policy=policy, memory=self._memory, keys=keys
+        )
         self._ledger = Ledger(origin, scope)
         self._comparison = Comparison(
             memory=self._memory,

@@ -1,10 +1,12 @@
 """Which mind a scope gets: a tracker with memory, or for Kubernetes Events the light one without."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from collector.clock import Capture, Clock
 from collector.kubeevents import KubeEventTracker
+from collector.openapi import ListMapKeys
 from collector.outlet import TrackerLike
 from collector.recorder import TrackerPolicy
 from collector.recovery import RecoveringTracker
@@ -31,8 +33,11 @@ def has_memory(kind: Kind) -> bool:
     return kind.id not in KUBE_EVENTS
 
 
-def factory(settings: CollectorSettings, *, skew: Skew, clock: Clock) -> TrackerFactory:
-    """Trackers that share one redaction key and one idea of the server's clock."""
+def factory(
+    settings: CollectorSettings, *, skew: Skew, clock: Clock, keys: ListMapKeys | None = None
+) -> TrackerFactory:
+    """Trackers that share one redaction key, one idea of the server's clock, and what its schemas say of lists."""
+    served = keys or ListMapKeys()
     redactor = Redactor(settings.redaction_key)
     policy = TrackerPolicy(keyframe_bytes=settings.keyframe_bytes, keyframe_every=settings.keyframe_every)
 
@@ -40,7 +45,14 @@ def factory(settings: CollectorSettings, *, skew: Skew, clock: Clock) -> Tracker
         if not has_memory(kind):
             return KubeEventTracker(origin=capture, kind=kind, scope=scope, skew=skew, clock=clock)
         return RecoveringTracker(
-            origin=capture, kind=kind, scope=scope, redactor=redactor, policy=policy, skew=skew, clock=clock
+            origin=capture,
+            kind=kind,
+            scope=scope,
+            redactor=redactor,
+            policy=policy,
+            skew=skew,
+            clock=clock,
+            keys=partial(served.of, kind.id),
         )
 
     return make

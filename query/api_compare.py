@@ -14,7 +14,7 @@ from query.models_compared import SnapshotDiff
 from query.refs import KnownKind
 from query.scope import Scope
 from query.snapshots import Shown
-from query.web import Context, Here, Moment, Scoped, Semantic, Toggle, Windowed, Without, answer, moment, rules_for
+from query.web import Context, Here, Meant, Moment, Scoped, Toggle, Windowed, answer, moment
 from schema.store import Store
 
 router = APIRouter(tags=["state"])
@@ -29,18 +29,16 @@ async def diff(
     request: Request,
     params: Scoped,
     window: Windowed,
+    meant: Meant,
     to_cluster: Other = "",
     to_namespace: Other = "",
     noise: Annotated[Toggle, Query(description="off: nothing is hidden as noise.")] = "on",
     first_sight: Annotated[Toggle, Query(description="on: also what was first seen in the window.")] = "off",
     states: Annotated[Toggle, Query(description="on: with the whole states, as `before` and `after`.")] = "off",
-    semantic: Semantic = "on",
-    without: Without = [],  # noqa: B006  # FastAPI reads the default, nobody changes it
 ) -> Response:
     """What differs between `from` and `to` (an hour ago and now), or between two places (default: both now)."""
     now = here.clock()
-    rules = rules_for(semantic, without)
-    shown = Shown(noise=noise == "off", first_sight=first_sight == "on", states=states == "on", rules=rules)
+    shown = Shown(noise=noise == "off", first_sight=first_sight == "on", states=states == "on")
     if to_cluster or to_namespace:
         end = moment(window.end, now=now, tz=window.tz)
         begin = moment(window.start, now=now, tz=window.tz) if window.start else end
@@ -49,7 +47,8 @@ async def diff(
             scope, known = params.resolve(here.store)
             left, right = _two(here.store, scope, to_cluster, to_namespace)
             covered = _both(_covered(here, left, begin, known), _covered(here, right, end, None))
-            return snapshots.over_places(here.store, left, right, begin.at, end.at, shown, covered)
+            ruled = replace(shown, rules=meant.rules(here.store, left.clusters, end.at))
+            return snapshots.over_places(here.store, left, right, begin.at, end.at, ruled, covered)
 
         return await answer(here, places, request=request)
     after, until = window.resolve(now)
@@ -59,7 +58,8 @@ async def diff(
         scope, known = params.resolve(here.store)
         span = Window(after=after, until=until.at, open_end=until.open_end)
         covered = coverage.assess(here.store, scope, span, kinds=known)
-        return snapshots.over_time(here.store, scope, after, until.at, shown, covered)
+        ruled = replace(shown, rules=meant.rules(here.store, scope.clusters, until.at))
+        return snapshots.over_time(here.store, scope, after, until.at, ruled, covered)
 
     return await answer(here, moments, request=request)
 

@@ -6,7 +6,7 @@ the map around it; `given` = whatever stands there, the server chose it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from schema.canonical import Json, JsonObject
 from schema.kindschema import Places
@@ -280,6 +280,7 @@ _KINDS: Final[Mapping[str, _Table]] = {
 }
 
 
-def defaults_of(kind: str, served: Mapping[str, Json]) -> Places[Json | Judge]:
+def defaults_of(kind: str, served: Mapping[str, object]) -> Places[Json | Judge]:
     """What is filled in for `resource.group`; `served`: as its OpenAPI schema says. The tables here go before it."""
-    return Places([*served.items(), *_KINDS.get(kind, {}).items()])
+    said = cast("Mapping[str, Json]", served)  # it was read as JSON
+    return Places([*said.items(), *_KINDS.get(kind, {}).items()])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Raw
 
+from schema.kindschema import KindSchema
 from schema.objects import kind_id
 
 VERSION: Final = 1
@@ -204,7 +205,10 @@ FORBIDDEN_IN: Final = "forbidden in "
 
 
 class KindInfo(msgspec.Struct, kw_only=True, frozen=True):
-    """One kind as discovery serves it, and whether it is watched: `off` = not by default, `forbidden` = no right to."""
+    """One kind as discovery serves it, and whether it is watched: `off` = not by default, `forbidden` = no right to.
+
+    `schema`: what OpenAPI says of its fields; None = not known (yet).
+    """
 
     resource: str
     group: str
@@ -216,6 +220,7 @@ class KindInfo(msgspec.Struct, kw_only=True, frozen=True):
     categories: list[str] = []
     watching: Watching
     reason: str = ""
+    schema: KindSchema | None = None
 
 
 class Kinds(msgspec.Struct, kw_only=True, tag_field="type", tag="kinds"):

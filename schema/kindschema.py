@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from schema.canonical import ABSENT, Absent, Json
+from schema.canonical import ABSENT, Absent
 from schema.paths import Field, Path
 
 ANY: Final = "*"
@@ -32,7 +32,7 @@ class KindSchema(msgspec.Struct, kw_only=True, frozen=True):
     quantities: list[str] = []
     durations: list[str] = []
     ints: list[str] = []
-    defaults: dict[str, Json] = {}
+    defaults: dict[str, object] = {}
 
 
 EMPTY: Final = KindSchema()
@@ -57,7 +57,7 @@ class Places(Generic[V]):
 
     def at(self, path: Path) -> V | Absent:
         """The value at this place, ABSENT where none is."""
-        return _find(self._root, path, 0)
+        return self._root.find(path, 0)
 
 
 class _Node(Generic[V]):
@@ -67,16 +67,16 @@ class _Node(Generic[V]):
         self.below: dict[str, _Node[V]] = {}
         self.value: V | Absent = ABSENT
 
-
-def _find(node: _Node[V], path: Path, at: int) -> V | Absent:
-    if at == len(path):
-        return node.value
-    token = path[at]
-    named = node.below.get(token.name) if isinstance(token, Field) else None
-    if named is not None and not isinstance(found := _find(named, path, at + 1), Absent):
-        return found
-    other = node.below.get(ANY)
-    return ABSENT if other is None else _find(other, path, at + 1)
+    def find(self, path: Path, at: int) -> V | Absent:
+        """The value at what is left of the path."""
+        if at == len(path):
+            return self.value
+        token = path[at]
+        named = self.below.get(token.name) if isinstance(token, Field) else None
+        if named is not None and not isinstance(found := named.find(path, at + 1), Absent):
+            return found
+        other = self.below.get(ANY)
+        return ABSENT if other is None else other.find(path, at + 1)
 
 
 def steps(place: str) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
+import msgspec
 import pyarrow as pa
 
 from schema.events import ClockStep, Gap, Kinds, Late, Start, Stop, Watermark
@@ -51,6 +52,7 @@ _KINDS: Final = pa.schema(
         ("categories", pa.list_(pa.string())),
         ("watching", pa.string()),
         ("reason", pa.string()),
+        ("schema", pa.string()),
     ]
 )
 
@@ -102,6 +104,7 @@ def kind_rows(records: Iterable[Kinds]) -> pa.Table:
             "cluster_uid": record.cluster_uid,
             "since": record.at,
             **{name: getattr(kind, name) for name in _KINDS.names if hasattr(kind, name)},
+            "schema": msgspec.json.encode(kind.schema).decode() if kind.schema else "",
         }
         for record in records
         for kind in record.kinds

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from collector.cluster import ClusterError, Discovery, Expired, Page
+from collector.cluster import BadAnswer, ClusterError, Discovery, Expired, NotServed, Page
 from schema.objects import Kind, Scope
 
 Object = Mapping[str, object]
@@ -85,6 +85,9 @@ class FakeCluster:
         self.past: Past | None = None
         self._streams: dict[str, deque[FakeStream | ClusterError]] = defaultdict(deque)
         self._pages: dict[str, deque[Page | ClusterError]] = defaultdict(deque)
+        self.documents: dict[str, bytes | ClusterError] = {}
+        """By path; what is not here is not served."""
+        self.read: list[str] = []
 
     # ---- what a test prepares ---------------------------------------------------------------------------------------
 
@@ -156,6 +159,15 @@ class FakeCluster:
             raise prepared
         prepared.opened.set()
         yield prepared.chunks()
+
+    async def document(self, path: str, *, most: int) -> bytes:
+        self.read.append(path)
+        found = self.documents.get(path, NotServed(f"get {path}: 404"))
+        if isinstance(found, ClusterError):
+            raise found
+        if len(found) > most:
+            raise BadAnswer(f"get {path}: too large")
+        return found
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -226,7 +226,8 @@ async def test_history_spans_lives(api: httpx.AsyncClient, store: ChdbStore, sho
 async def test_a_diff_names_fields_and_gives_both_documents(api: httpx.AsyncClient, shop: History) -> None:
     answer = await get(api, path(shop, "/diff"), **{"from": "rv:102", "to": "rv:103"})
     assert answer["result"] == "changed"
-    assert answer["fields"] == [{"path": "spec.replicas", "op": "replace", "old": 1, "new": 3, "comparable": True}]
+    field = {"path": "spec.replicas", "op": "replace", "old": 1, "new": 3, "comparable": True, "within": ""}
+    assert answer["fields"] == [field]
     assert answer["after"]["spec"] == {"replicas": 3}
     gone = await get(api, path(shop, "/diff"), **{"from": "rv:103", "to": "now"})
     assert (gone["result"], gone["to"]["state"]) == ("removed", "deleted")
