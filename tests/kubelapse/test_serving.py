@@ -63,13 +63,13 @@ def test_a_replica_of_an_embedded_store_is_found_by_reading_commands(tmp_path: P
 
 
 def test_a_replica_neither_makes_a_store_nor_changes_one(server: str, tmp_path: Path) -> None:
-    for store, sentence in (
-        (f"{server}/other", "holds no Kubelapse schema"),
-        ("http://127.0.0.1:1/kubelapse", "cannot be reached: Connection refused"),
-        (f"chdb:{tmp_path / 'none'}", "there is no store in"),
+    for store, code, sentence in (
+        (f"{server}/other", 16, "holds no Kubelapse schema"),
+        ("http://127.0.0.1:1/kubelapse", 15, "cannot be reached: Connection refused"),
+        (f"chdb:{tmp_path / 'none'}", 2, "there is no store in"),
     ):
         one = replica(tmp_path, "refused", store).start()
-        assert one.wait() == 2
+        assert one.wait() == code
         assert sentence in one.text
 
 
