@@ -1,6 +1,7 @@
 """What can end ingest. Everything else is waited for: a store that is away or full loses nothing, the log just waits.
 
 IngestError
+├── LogReplaced          the topic was made anew while it was read
 └── TooManyDeadLetters   so many records in a row cannot be stored that something bigger is wrong
 """
 
@@ -11,3 +12,7 @@ class IngestError(Exception):
 
 class TooManyDeadLetters(IngestError):
     """More consecutive records than the limit could not be stored; nothing after them was acknowledged."""
+
+
+class LogReplaced(IngestError):
+    """The log under this name is another one now."""

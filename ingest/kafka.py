@@ -17,19 +17,21 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import aiokafka.errors as kafka
 from aiokafka import TopicPartition
 
-from ingest.decoding import decoded
+from ingest.decoding import delivery
+from ingest.errors import LogReplaced
 from ingest.holes import LIFE, Going, place, wanted
 from ingest.kafka_client import STOP, Aside, KafkaSettings, Listener, joined, stopped
 from ingest.metrics import Metrics
 from ingest.positions import Hole, Positions, Standing
-from ingest.source import Delivery, EndOfLog, Lost
-from schema.kafka import Broker, Unreachable, explained
+from ingest.source import Delivery, EndOfLog
+from ingest.underway import UnderWay
+from schema.kafka import Broker, Unreachable, describe, explained
 from schema.rows_control import DeadLetter
 from schema.rows_log import Span
 from schema.topics import Topics
@@ -52,9 +54,12 @@ class _Partition:
     going: Going | None = None
     exact: Span | None = None
     held: list[Delivery] = field(default_factory=list)
-    lost: Lost | None = None
     moved: float = 0.0
     doubted: float = 0.0
+
+
+class _Stalled(Exception):
+    """The consumer does not move although there is something to read, or the broker is silent."""
 
 
 class KafkaSource:
@@ -77,13 +82,10 @@ class KafkaSource:
         self._aside = Aside(broker, topics)
         self._mine: dict[int, _Partition] = {}
         self._terms = 0
-        self._under_way: dict[int, Span] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._ready: list[Delivery] = []
+        self._under_way = UnderWay(positions)
         self._ended = asyncio.Event()
         self._lag: dict[int, int] = {}
-        self._lag_at = 0.0
+        self._lag_at = self._asked_at = self._awake = 0.0
         self._silence = ""
 
     @property
@@ -129,6 +131,13 @@ class KafkaSource:
             await self._place()
             await self._measure()
             got = await self._poll(most, timeout)
+        except kafka.OffsetOutOfRangeError as error:
+            for tp in error.args[0]:
+                self._start_again(tp.partition)
+            return []
+        except (_Stalled, Unreachable) as error:
+            await self._replace(str(error))
+            return []
         except (kafka.KafkaError, OSError, TimeoutError) as error:
             await self._replace(str(explained([error], self._broker)))
             return []
@@ -137,18 +146,10 @@ class KafkaSource:
     async def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Write down the ranges; forget what is no longer ours, or what another reader has gone beyond."""
         mine = [one for one in deliveries if self._current(one)]
-        spans = self._spans(mine)
-        self._begin(spans)
-        try:
-            for one in mine:
-                if one.lost is not None:
-                    await self._positions.lost(one.partition, Hole(one.lost.span, one.lost.until))
-            await self._positions.intend(spans)
-            overtaken = await self._overtaken(spans)
-        except BaseException:
-            self._finish(spans)
-            raise
-        self._finish(overtaken)
+        for one in mine:
+            if one.lost is not None:
+                await self._positions.lost(one.partition, Hole(one.lost.span, one.lost.until))
+        overtaken = await self._under_way.begin(self._spans(mine))
         for partition in overtaken:
             self._start_again(partition)
         kept = [one for one in mine if one.partition not in overtaken]
@@ -161,11 +162,7 @@ class KafkaSource:
 
     async def acknowledge(self, ends: Mapping[int, int]) -> None:
         """Done rows, then the group's commit, then the partitions that waited for this go on."""
-        spans = {partition: self._under_way[partition] for partition in ends if partition in self._under_way}
-        try:
-            await self._positions.done(spans)
-        finally:
-            self._finish(spans)
+        spans = await self._under_way.end(ends)
         for partition in spans:
             mine = self._mine.get(partition)
             if mine is not None and mine.exact is not None:
@@ -181,11 +178,7 @@ class KafkaSource:
             self._mine.pop(partition, None)
             self._lag.pop(partition, None)
             self._metrics.log_lag_records.labels(str(partition)).set(0)
-        self._ready = [one for one in self._ready if one.partition in self._mine]
-        try:
-            async with asyncio.timeout(DRAIN):
-                await self._idle.wait()
-        except TimeoutError:
+        if not await self._under_way.idle(DRAIN):
             log.warning("partitions were given up while a batch was being stored; its range is read again")
 
     def assigned(self, partitions: Iterable[int]) -> None:
@@ -203,6 +196,7 @@ class KafkaSource:
         waiting = {number: one for number, one in self._mine.items() if one.going is None}
         if not waiting:
             return
+        await self._same_log()
         standing, others = await self._positions.read(), await self._positions.others()
         places = [self._tp(number) for number in waiting]
         begins, ends = await self._consumer.beginning_offsets(places), await self._consumer.end_offsets(places)
@@ -211,6 +205,13 @@ class KafkaSource:
             if self._mine.get(number) is one and not self._unsure(one, there, ends[tp]):
                 one.going = place(there, begin=begins[tp], end=ends[tp], other_log=bool(others), now=self._clock())
                 self._go(tp, one, one.going)
+
+    async def _same_log(self) -> None:
+        """Offsets of a topic that was made anew mean something else. Raises LogReplaced."""
+        name = self._topics.changes
+        found = (await describe(self._broker, [name])).get(name)
+        if found is not None and found.id != self._log_id:
+            raise LogReplaced(f"the topic {name} was made anew: start again, and it is read from its beginning")
 
     def _unsure(self, one: _Partition, there: Standing | None, end: int) -> bool:
         """A broker that has just come back may not know its end yet: look again before the log counts as cut off."""
@@ -231,14 +232,11 @@ class KafkaSource:
         if partition in self._mine:
             self._terms += 1
             self._mine[partition] = _Partition(self._terms)
-            self._ready = [one for one in self._ready if one.partition != partition]
             self._consumer.pause(self._tp(partition))
 
     # Reading.
 
     async def _poll(self, most: int, timeout: float) -> Mapping[Any, Sequence[Any]]:
-        if self._ready:
-            return {}
         ended = asyncio.ensure_future(self._ended.wait())
         polling = asyncio.ensure_future(
             self._consumer.getmany(timeout_ms=max(1, int(timeout * 1000)), max_records=max(1, most))
@@ -255,7 +253,7 @@ class KafkaSource:
 
     async def _taken(self, got: Mapping[Any, Sequence[Any]]) -> Sequence[Delivery]:
         """What may be given out now."""
-        ready, self._ready = self._ready, []
+        ready: list[Delivery] = []
         for tp, messages in got.items():
             mine = self._mine.get(tp.partition)
             if mine is None or mine.going is None:
@@ -277,17 +275,7 @@ class KafkaSource:
         for number, message in enumerate(messages):
             if number % DECODE_SLICE == DECODE_SLICE - 1:
                 await asyncio.sleep(0)
-            lost, mine.going.lost_span = _lost(mine.going, message), None
-            made.append(
-                Delivery(
-                    partition=partition,
-                    offset=mine.going.life * LIFE + message.offset,
-                    record=decoded(message.key, message.value, message.timestamp),
-                    size=len(message.value or b""),
-                    term=mine.term,
-                    lost=lost,
-                )
-            )
+            made.append(delivery(message, partition, mine.going, mine.term))
         return made
 
     def _exactly(self, tp: Any, mine: _Partition, exact: Span, deliveries: Sequence[Delivery]) -> list[Delivery]:
@@ -328,30 +316,6 @@ class KafkaSource:
             if exact is not None:
                 spans[partition] = exact
         return spans
-
-    async def _overtaken(self, spans: Mapping[int, Span]) -> list[int]:
-        """Partitions of which somebody else has stored, or begun, something else than we are about to."""
-        if not spans:
-            return []
-        standing = await self._positions.read()
-        found = []
-        for partition, span in spans.items():
-            there = standing.get(partition)
-            if there is None or there.intent != span or (there.done is not None and there.done.last >= span.first):
-                found.append(partition)
-                log.warning("partition %d: another ingester is further; what was read of it is forgotten", partition)
-        return found
-
-    def _begin(self, spans: Mapping[int, Span]) -> None:
-        self._under_way |= spans
-        if self._under_way:
-            self._idle.clear()
-
-    def _finish(self, partitions: Iterable[int]) -> None:
-        for partition in list(partitions):
-            self._under_way.pop(partition, None)
-        if not self._under_way:
-            self._idle.set()
 
     async def _commit(self, spans: Mapping[int, Span]) -> None:
         """For monitoring: nothing of ours depends on it."""
@@ -398,6 +362,9 @@ class KafkaSource:
 
     async def _measure(self) -> None:
         """Lag, and the watchdog: a consumer that does not move although there is something to read is replaced."""
+        if _now() - self._asked_at > LAG_EVERY:
+            self._awake = _now()  # it was us who did not ask
+        self._asked_at = _now()
         if _now() - self._lag_at < LAG_EVERY:
             return
         self._lag_at = _now()
@@ -412,8 +379,8 @@ class KafkaSource:
             self._metrics.log_lag_records.labels(str(number)).set(lag)
             polled = self._consumer.last_poll_timestamp(tp)
             silent = polled is not None and self._clock().timestamp() - polled / 1000 > self._settings.stalled
-            if silent or (lag and _now() - mine.moved > self._settings.stalled):
-                raise kafka.KafkaConnectionError(f"nothing was received for {self._settings.stalled:.0f} s")
+            if (silent or lag) and _now() - max(mine.moved, self._awake) > self._settings.stalled:
+                raise _Stalled(f"nothing was received for {self._settings.stalled:.0f} s")
 
     def _tp(self, partition: int) -> Any:
         return TopicPartition(self._topics.changes, partition)
@@ -421,11 +388,3 @@ class KafkaSource:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _lost(going: Going, message: Any) -> Lost | None:
-    """What is missing before this message, if it is the first one after a hole."""
-    if going.lost_span is None:
-        return None
-    until = going.until or datetime.fromtimestamp(message.timestamp / 1000, UTC)
-    return Lost(going.lost, until, going.lost_span)

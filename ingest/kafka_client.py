@@ -63,10 +63,37 @@ async def joined(broker: Broker, settings: KafkaSettings) -> Any:  # aiokafka sh
 
 
 async def stopped(client: Any) -> None:
-    """Bounded: with the broker away stop() may wait for ever."""
-    if client is not None:
-        with suppress(kafka.KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(client.stop(), STOP)
+    """Bounded: with the broker away stop() waits for ever, and a client that was cut off would go on trying.
+
+    Ending what such a client has left behind relies on private fields of aiokafka 0.14.
+    """
+    if client is None:
+        return
+    try:
+        await asyncio.wait_for(client.stop(), STOP)
+    except (kafka.KafkaError, OSError, TimeoutError):
+        await _cut_off(client)
+
+
+async def _cut_off(client: Any) -> None:
+    """Cancel every task that belongs to this client, and close its connections."""
+    parts = ("_coordinator", "_fetcher", "_client", "_sender", "_message_accumulator", "client")
+    own = [client, *(part for name in parts if (part := getattr(client, name, None)) is not None)]
+
+    def mine(task: "asyncio.Task[Any]") -> bool:
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        return frame is not None and any(frame.f_locals.get("self") is one for one in own)
+
+    for _ in range(20):
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and mine(task)]
+        if not tasks:
+            break
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=0.2)
+    network: Any = getattr(client, "_client", None) or client.client
+    with suppress(kafka.KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(network.close(), STOP)
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
