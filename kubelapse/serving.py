@@ -67,6 +67,8 @@ async def _serve(settings: Settings, bound: socket.socket, stop: asyncio.Event, 
             host=settings[known.HOST],
             health=None if parts is None else partial(checks, parts),
             settle=0.0 if embedded else SETTLE,
+            evaluate=True,
+            chosen=settings,
         )
         await run(Server(app), bound, parts, stop)
     finally:

@@ -6,6 +6,7 @@ An evaluation is bounded as any question is; what cannot be evaluated is logged 
 A drift is one row, written when it is found and once more when it has ended.
 """
 
+import asyncio
 import logging
 import time
 import uuid
@@ -23,9 +24,10 @@ from query.drift import Asked, drift
 from query.errors import QueryError
 from query.models_drift import Drift, DriftItem
 from query.models_userdata import DriftResult, DriftTimeline, StoredBaseline
+from query.readers import Readers
 from query.refs import known_kinds
 from query.scope import where
-from schema.store import Store
+from schema.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -207,3 +209,18 @@ def _insert(store: Store, rows: Sequence[Mapping[str, object]], now: datetime) -
         for name in names
     }
     store.insert("drift_results", pa.table(columns), token=f"drift_results {uuid.uuid4().hex}")
+
+
+async def keep_looking(watcher: Watcher, readers: Readers, every: float) -> None:
+    """Look every so many seconds until cancelled. What fails is said once, and tried again."""
+    said = ""
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await readers.run(watcher.look)
+        except (StoreError, QueryError) as error:
+            if str(error) != said:
+                log.warning("stored baselines are not evaluated: %s", error)
+            said = str(error)
+        else:
+            said = ""

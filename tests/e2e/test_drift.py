@@ -121,14 +121,16 @@ def shop(make_lab: Callable[..., Lab], tmp_path: Path) -> Iterator[tuple[Api, Re
     """A recorded control plane with a namespace, and a folder of its manifests."""
     lab = make_lab(nodes=2, controllers=True)
     api, recorder = lab.client(), Recorder(lab.kubeconfig, tmp_path / "data")
-    recorder.start()
-    api.post("/api/v1/namespaces", {"metadata": {"name": "shop"}})
     folder = tmp_path / "deploy"
     folder.mkdir()
     documents = [DEPLOYMENT, *(body for _, body in OTHERS)]
     (folder / "all.yaml").write_text(yaml.safe_dump_all(documents, sort_keys=False))
-    yield api, recorder, folder
-    recorder.stop()
+    try:
+        recorder.start()
+        api.post("/api/v1/namespaces", {"metadata": {"name": "shop"}})
+        yield api, recorder, folder
+    finally:
+        recorder.stop()
 
 
 def sync(api: Api) -> Json:
