@@ -9,7 +9,7 @@ Rules, each paid for by somebody (client-go, kopf, kube-rs and the API server's 
   leads to a fresh list, because a list hides intermediate versions.
 - Nothing of an initial burst moves the resume point (`collector.burst`).
 - A plain watch from a version of the future is accepted in silence and drops everything up to it. So after a restart
-  and after every broken connection a list of one item shows first that the server has not gone back (etcd restored).
+  and after the end of every stream a list of one item shows first that the server has not gone back (etcd restored).
 - What is read after a reconnect or a freeze is late until the stream has caught up (`collector.stream`).
 - Positions given away never run ahead of records given out (`collector.outlet`).
 """
@@ -101,7 +101,6 @@ class Reflector:
         self._fresh = FreshLists(kind=kind, tracker=tracker, outlet=self._outlet, healer=healer)
         self._stream: Stream | None = None
         self._streaming_lists = True
-        self._version_doubted = True
         self._comparing = False
         self._stumbles = 0
         self._stopping = asyncio.Event()
@@ -205,7 +204,7 @@ class Reflector:
     async def _turn(self) -> float:
         position = self._tracker.position
         unmarked, newest = not bookmarked(self.kind), ""
-        if position is not None and not self._reason and (self._version_doubted or unmarked):
+        if position is not None and not self._reason:
             newest = await self._look_for_rollback(position)
         if position is None or self._reason:
             return await self._sync()
@@ -230,6 +229,7 @@ class Reflector:
         finally:
             if stream.lasted >= self._timings.healthy:
                 self._backoff.reset()
+        self._version_doubted = True  # a server that is stopped in order ends its watches cleanly
         self._enter(State.RECONNECT)
         empty = stream.lasted < self._timings.short_watch and not stream.intake.bytes
         return self._backoff.next(most=self._timings.reconnect_most) if empty else 0.0
@@ -279,7 +279,6 @@ class Reflector:
     async def _look_for_rollback(self, position: Position) -> str:
         """A list of one item gives the server's newest version; one below ours means that its store was restored."""
         page = await self._cluster.page(self.kind, self.scope.namespace, limit=1)
-        self._version_doubted = False
         if 0 <= numeric(page.rv) < numeric(position.rv):
             log.warning("%s went back from version %s to %s: restored from a backup?", self.scope, position.rv, page.rv)
             self._reason = "rollback"
@@ -326,7 +325,7 @@ class Reflector:
         self._outlet.confirmed = at
         self._outlet.advance(asked)
         self._metrics.relists.labels(self.kind.id, how or "first").inc()
-        self._reason, self._version_doubted, self._stumbles = "", False, 0
+        self._reason, self._stumbles = "", 0
         self._enter(State.STREAM)
 
     # ---- failures -------------------------------------------------------------------------------------------------
@@ -342,7 +341,6 @@ class Reflector:
         if isinstance(error, Expired):
             return self._expire(error)
         log.info("the watch of %s is interrupted: %s", self.scope, error)
-        self._version_doubted = True
         self._enter(State.RECONNECT, str(error))
         resuming = self._tracker.position is not None and not self._reason
         return self._backoff.next(at_least=error.retry_after, most=self._timings.reconnect_most if resuming else None)

@@ -191,6 +191,7 @@ async def test_an_error_event_that_is_not_410_resumes_from_the_last_version(benc
 
 async def test_half_a_line_before_the_end_is_read_again_from_the_version_before_it(bench: Bench) -> None:
     line = added(obj("b", rv="7"))
+    bench.cluster.newest = "7"
     bench.cluster.will_stream("configmaps", initial("5"), added(obj("a", rv="6")) + line[:20]).end()
     bench.cluster.will_stream("configmaps", line)
     async with bench.running():

@@ -127,6 +127,10 @@ class Server:
         await self._answer(kind)
         return self._page(kind, namespace, rv=int(rv), more=more, limit=limit, name=name)
 
+    async def document(self, path: str, *, most: int) -> bytes:  # noqa: ARG002 - it serves no OpenAPI documents
+        await self._answer()
+        raise NotServed(f"{path} is not served")
+
     async def close(self) -> None:
         return None
 

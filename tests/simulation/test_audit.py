@@ -29,7 +29,7 @@ class Lossy:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.uid, self.discover, self.page = server.uid, server.discover, server.page
-        self.exact, self.close = server.exact, server.close
+        self.exact, self.document, self.close = server.exact, server.document, server.close
         self._chance = Random(7)
 
     @asynccontextmanager

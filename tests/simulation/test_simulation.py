@@ -25,6 +25,7 @@ RECORD: Final = {
     15: "what was healed was dated before the list that it was healed from",
     61: "after a kill, a change was dated before one that the store already had",
     90: "a connection had been dead for a while when the process was killed, and nobody took its claims back",
+    3448: "a server that was stopped in order and restored from a backup had ended its watches cleanly",
     487: "the clock was set back while the process was away",
 }
 """Seed → the bug that it found."""
@@ -137,7 +138,7 @@ class Forgetful:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.uid, self.discover, self.page = server.uid, server.discover, server.page
-        self.exact, self.close = server.exact, server.close
+        self.exact, self.document, self.close = server.exact, server.document, server.close
 
     def watch(
         self, kind: Kind, namespace: str, *, rv: str, initial: bool
