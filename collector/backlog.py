@@ -5,6 +5,9 @@ from collections import deque
 from collector.kafka_batch import Packed, from_frame, to_frame
 from collector.spill import Spill, SpillFull
 
+SLACK = 64 * 1024
+"""By so much a batch may be larger on disk than it was thought to be."""
+
 
 class BacklogFull(Exception):
     """Neither memory nor disk has room."""
@@ -24,9 +27,13 @@ class Backlog:
         """Bytes on disk."""
         return self._spill.size
 
+    def has_room(self, size: int) -> bool:
+        """Whether a batch of about this size can be taken."""
+        return self._fits(size) or self._spill.size + size + SLACK <= self._spill.most
+
     def put(self, packed: Packed) -> int:
         """Add a batch; the bytes that went to disk. Raises BacklogFull."""
-        if not len(self._spill) and (not self._front or self.memory + packed.size <= self._most):
+        if self._fits(packed.size):
             self._add(packed)
             return 0
         frame = to_frame(packed)
@@ -59,6 +66,10 @@ class Backlog:
         self._front.clear()
         self.memory = 0
         self._spill.clear()
+
+    def _fits(self, size: int) -> bool:
+        """In memory; never while older batches are on disk."""
+        return not len(self._spill) and (not self._front or self.memory + size <= self._most)
 
     def _add(self, packed: Packed) -> None:
         self._front.append(packed)

@@ -5,6 +5,7 @@ every partition has an order of its own. A record that is too large (or cannot b
 of its neighbours: a gap takes its place.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +18,8 @@ from schema.codec import encode
 from schema.events import Event, Gap, KubeEvent, Late, Record, Watermark
 from schema.objects import kind_id
 from schema.topics import MESSAGE_BYTES, message_key
+
+log = logging.getLogger(__name__)
 
 CHANGES: Final = 0
 STATE: Final = 1
@@ -37,10 +40,11 @@ class Packed(msgspec.Struct, array_like=True):
 
 
 class Written(msgspec.Struct):
-    """A record's bytes; `record` is the gap where the record itself cannot be sent."""
+    """A record's bytes; `refused`: the record itself cannot be sent, this is the gap in its place."""
 
     record: Record
     raw: bytes
+    refused: bool = False
 
 
 to_frame: Final = msgspec.msgpack.Encoder().encode
@@ -60,12 +64,20 @@ def write(record: Record) -> Written:
     if not isinstance(record, Event | KubeEvent):
         raise ValueError(f"a {type(record).__name__} of {len(raw):,} bytes cannot be written")
     gap = _gap(record, why)
-    return Written(gap, encode(gap))
+    log.warning(
+        "a change of %s %s/%s could not be written (%s, %d bytes): a gap takes its place",
+        kind_id(gap.resource, gap.group),
+        record.namespace,
+        record.name,
+        why,
+        len(raw),
+    )
+    return Written(gap, encode(gap), refused=True)
 
 
-def weigh(written: Sequence[Written]) -> int:
+def weigh(written: Sequence[Written], batch: Batch) -> int:
     """About the bytes that a batch takes: a change is written twice, as event and as state."""
-    return sum(2 * len(one.raw) + 400 for one in written) + 1_000
+    return sum(2 * len(one.raw) + 400 for one in written) + 500 * len(batch.positions) + 1_000
 
 
 def pack(number: int, size: int, written: Sequence[Written], batch: Batch, account: Account) -> Packed:

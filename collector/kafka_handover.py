@@ -76,7 +76,7 @@ class Handover:
             epoch=one.epoch,
             seq=one.seq,
             rv=one.rv,
-            at=at,
+            at=one.ts or at,
             hash="" if one.deleted else one.hash,
             ended=one.deleted,
             object=None if one.deleted or state is None else Raw(state),

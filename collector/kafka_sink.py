@@ -94,10 +94,11 @@ class KafkaSink:
     async def append(self, batch: Batch) -> None:
         """Take a batch, waiting for room in the order of the callers. Raises SinkFull, SinkFenced, SinkError."""
         written = [write(record) for record in batch.records]
-        size = weigh(written)
+        self._metrics.refused.inc(sum(one.refused for one in written))
+        size = weigh(written, batch)
         try:
             async with asyncio.timeout(self._limits.patience), self._turn:
-                self._check()
+                await self._room(size)
                 packed = pack(self._accepted + 1, size, written, batch, self._holder.account)
                 self._holder.touch(packed.kinds)
                 await self._put(packed)
@@ -110,8 +111,16 @@ class KafkaSink:
             self._wanted.set()
         await self._notify()
 
+    async def _room(self, size: int) -> None:
+        """Wait until a batch of this size can be taken, or nothing can any more."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._broken is not None or self._closed or self._backlog.has_room(size)
+            )
+        self._check()
+
     async def _put(self, packed: Packed) -> None:
-        """Taking the same batch once more, after SinkFull, does no harm: it is packed again."""
+        """There was room; only a disk that is full before its bound makes this wait."""
         while True:
             try:
                 self._metrics.spilled.inc(self._backlog.put(packed))

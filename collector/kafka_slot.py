@@ -241,12 +241,19 @@ class SlotHolder:
             table = Table(self._cluster)
             async with self._reader() as reader:
                 await reader.read(table.put)
-        if kind in self._lost:
-            yield _nothing(kind)
+        state = table.state(kind)
+        namespaces = {"", *(state.positions if state else ())}
         for number, one in enumerate(table.lives(kind), 1):
+            namespaces.add(one.life.namespace)
             yield one.remembered(kind)
             if number % 200 == 0:
                 await asyncio.sleep(0)
+        if kind in self._lost:
+            for namespace in namespaces:  # each of them may have a tracker of its own
+                yield _nothing(kind, namespace)
+        elif state and set(state.positions) == {""}:  # asked for once: let it go
+            table.forget(kind)
+            self._touched.add(kind)
 
     def _forget_table(self) -> None:
         self._table = None
@@ -309,11 +316,11 @@ class SlotHolder:
         )
 
 
-def _nothing(kind: str) -> Remembered:
+def _nothing(kind: str, namespace: str) -> Remembered:
     """A life without content: it makes the kind's tracker open a new epoch, on record."""
     return Remembered(
         kind=kind,
-        namespace="",
+        namespace=namespace,
         name="(lost)",
         uid="",
         epoch=0,

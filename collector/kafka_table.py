@@ -114,6 +114,10 @@ class Table:
         """Those that anything is known of."""
         return [kind for kind, values in self._values.items() if values]
 
+    def forget(self, kind: str) -> None:
+        """Let go of this kind."""
+        self._values.pop(kind, None)
+
     def __len__(self) -> int:
         return sum(map(len, self._values.values()))
 

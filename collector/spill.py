@@ -33,7 +33,8 @@ class Spill:
 
     def __init__(self, directory: Path, *, most: int, segment: int = SEGMENT) -> None:
         """`most`: bytes on disk; 0 = never use the disk."""
-        self._directory, self._most, self._segment = directory, most, segment
+        self.most = most
+        self._directory, self._segment = directory, segment
         self._segments: deque[_Segment] = deque()
         self._frames = 0
         self._size = 0
@@ -49,8 +50,8 @@ class Spill:
     def put(self, frame: bytes) -> None:
         """Add one frame. Raises SpillFull, with the queue as it was."""
         data = _LENGTH.pack(len(frame)) + frame
-        if self._size + len(data) > self._most:
-            raise SpillFull(f"{self._size:,} of {self._most:,} bytes on disk are in use")
+        if self._size + len(data) > self.most:
+            raise SpillFull(f"{self._size:,} of {self.most:,} bytes on disk are in use")
         try:
             _write(self._last(len(data)), data)
         except OSError as error:

@@ -56,6 +56,7 @@ def one(kind: str, uid: str, *, deleted: bool = False) -> Remembered:
         hash="" if deleted else digest(STATE),
         object=None if deleted else STATE,
         managed=None,
+        ts=at(39),
     )
 
 
