@@ -59,7 +59,7 @@ class Options:
     namespace: str = ""
     release: str = ""
     values: Sequence[str] = ()
-    stdin: Callable[[], str] = sys.stdin.read
+    stdin: Callable[[], str] = lambda: sys.stdin.read()  # the stdin of the moment
 
 
 def is_rendered(baseline: str) -> bool:

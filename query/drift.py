@@ -26,7 +26,7 @@ from query.drift_rules import Rules
 from query.drift_spans import Story, merged, story
 from query.drift_tracks import Track, Wanted, tracks
 from query.errors import TooManyObjects
-from query.models_drift import BaselineTold, Drift, DriftItem, RuleTold
+from query.models_drift import BaselineTold, Drift, DriftItem, NotCompared, RuleTold
 from query.presence import Present, present
 from query.refs import KnownKind, ObjectRef
 from query.scope import Scope
@@ -83,10 +83,23 @@ def drift(store: Store, baseline: Baseline, asked: Asked) -> Drift:
     if asked.ended:
         items = drift_past.with_past(store, baseline, [(each.actual, each.expected) for each in pairs], items, asked)
     items += drift_items.missing(store, absent, baseline, asked.at)
-    items += drift_items.extra(store, extra, asked.at)
+    known = drift_items.extra(store, extra, asked.at)
+    items += _surely_extra(baseline, known)
     for each in pairs:
         applied.update(each.comparison.applied)
     return _answer(store, baseline, asked, items, len(pairs), hidden, applied)
+
+
+def _surely_extra(baseline: Baseline, found: list[DriftItem]) -> list[DriftItem]:
+    """Without what was first seen after the baseline's moment: nobody can say that it was not there then."""
+    if baseline.floor is None:
+        return found
+    sure = [each for each in found if each.basis != "first-sight"]
+    if count := len(found) - len(sure):
+        noun = "object was" if count == 1 else "objects were"
+        reason = "whether they were there at the baseline's moment is not known"
+        baseline.not_compared.append(NotCompared(what=f"{count} {noun} first seen later", reason=reason))
+    return sure
 
 
 def _looked_at(baseline: Baseline) -> Scope:

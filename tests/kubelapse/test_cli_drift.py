@@ -2,10 +2,17 @@
 
 import json
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kubelapse.cli.main import cli
+from kubelapse.cli.session import Surroundings
+from kubelapse.server import offline_app
+from schema.chdb import ChdbStore
+from tests.fakes.records import NOON
 from tests.kubelapse.conftest import MARKERS, Run
 
 WEB = """
@@ -138,3 +145,25 @@ def test_a_manifest_that_does_not_parse_is_named_with_its_line(run: Run, tmp_pat
     result = run("drift", "--baseline", f"file:{tmp_path}/bad.yaml")
     assert result.exit_code == 2
     assert "bad.yaml: line 3" in result.stderr
+
+
+@pytest.mark.parametrize(("program", "baseline"), [("helm", "helm:./chart"), ("kustomize", "kustomize:overlay")])
+def test_charts_and_kustomizations_are_rendered_by_the_users_own_program(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, baseline: str
+) -> None:
+    (tmp_path / "out.yaml").write_text(WEB.split("---")[0])
+    script = tmp_path / program
+    script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\ncat {tmp_path}/out.yaml\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    result = run("drift", "-n", "shop", "--baseline", baseline)
+    assert "spec.replicas" in result.stdout
+    script.write_text("#!/bin/sh\necho no such chart >&2\nexit 3\n")
+    assert f"{program} failed (3): no such chart" in run("drift", "--baseline", baseline).stderr
+
+
+def test_manifests_from_stdin(shop_store: ChdbStore) -> None:
+    around = Surroundings(environ={}, clock=lambda: NOON + timedelta(hours=1), app=lambda: offline_app(shop_store))
+    args = ["drift", "-n", "shop", "--baseline", "file:-", "-o", "name"]
+    result = CliRunner().invoke(cli, args, obj=around, input=WEB.split("---")[0])
+    assert result.stdout == "deployment.apps/web\n"

@@ -1,7 +1,10 @@
 """Drift from manifests, moments and peers: exactly the places that differ, and since when."""
 
+import base64
+import gzip
 from typing import Any
 
+import orjson
 import pytest
 
 from query import baselines, drift_rules
@@ -12,7 +15,7 @@ from query.manifests import LAST_APPLIED
 from query.models_drift import Drift, DriftItem
 from query.refs import known_kinds
 from query.scope import Scope
-from schema.canonical import Json
+from schema.canonical import Json, JsonObject
 from schema.chdb import ChdbStore
 from tests.fakes.history import History, at
 
@@ -175,6 +178,49 @@ def test_a_moment_is_a_baseline_that_also_knows_what_is_extra(store: ChdbStore, 
         ("new", "extra", ""): at(50),
         ("old", "missing", ""): at(60),
     }
+
+
+def test_a_moment_before_the_record_claims_nothing(store: ChdbStore, history: History) -> None:
+    history.watch(from_=20, to=1999)
+    web(history, 20, {"replicas": 1}, origin="list")
+    history.store(store)
+    found = ask(store, history, "time:2026-03-01T12:00:05Z")
+    assert not found.items
+    assert [each.what for each in found.not_compared] == ["1 object was first seen later"]
+    assert not found.coverage.complete
+
+
+def test_two_clusters_differ_in_just_the_places_that_were_changed(store: ChdbStore, history: History) -> None:
+    other = History(f"{history.cluster}-b")
+
+    def put(cluster: History, number: int, image: str, seconds: float) -> None:
+        body: JsonObject = {"spec": {"replicas": number, "containers": [{"name": "c", "image": image}]}}
+        cluster.put("deployments.apps", f"shop/d{number}", body, at=seconds)
+
+    for number in range(300):
+        put(history, number, f"i:{number}", 10)
+        put(other, number, f"i:{number}", 10)
+    for number in range(12):
+        put(other, number * 7, "other", 30)
+    history.store(store)
+    other.store(store)
+    found = ask(store, history, f"cluster:{other.cluster}")
+    places = {(each.name, each.path) for each in found.items}
+    assert places == {(f"d{number * 7}", "spec.containers[name=c].image") for number in range(12)}
+    assert {(each.since, each.of) for each in found.items} == {(at(30), "peer")}
+    assert found.compared == 300
+
+
+def test_helm_s_record_is_read_where_it_is_no_secret(store: ChdbStore, history: History) -> None:
+    text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n"
+    release = {"name": "shop", "namespace": "shop", "version": 3, "manifest": text}
+    packed = base64.b64encode(gzip.compress(orjson.dumps(release))).decode()
+    name, labels = "sh.helm.release.v1.shop.v3", {"owner": "helm", "status": "deployed", "version": "3"}
+    history.put("configmaps", f"shop/{name}", {"data": {"release": packed}}, at=5, labels=labels)
+    web(history, 10, {"replicas": 5}, by="kubectl-scale")
+    history.store(store)
+    found = ask(store, history, "helm-release:shop")
+    assert [(each.path, each.expected, each.by) for each in found.items] == [("spec.replicas", 2, "kubectl-scale")]
 
 
 def test_a_peer_differs_since_either_side_moved_away(store: ChdbStore, history: History) -> None:
