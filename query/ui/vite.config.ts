@@ -12,7 +12,7 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0, // no data: URLs
     modulePreload: { polyfill: false },
-    target: ["chrome123", "firefox120", "safari17.5"], // light-dark()
+    target: ["chrome123", "firefox121", "safari17.5"], // light-dark(), :has()
   },
   server: {
     port: 5173,

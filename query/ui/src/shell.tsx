@@ -86,7 +86,7 @@ function Scope() {
   const sorts = useMemo(() => [...new Set((kinds.data?.items ?? []).filter(each => each.watching === "yes" && each.objects > 0).map(each => (each.group ? `${each.resource}.${each.group}` : each.resource)))].sort(), [kinds.data]);
   const names = (clusters.data?.items ?? []).map(each => each.cluster);
   return (
-    <div class="scope" role="group" aria-label="Scope and time">
+    <section class="scope" aria-label="Scope and time">
       <div class="join">
         <Choice label="Cluster" all={names.length === 1 ? names[0]! : "all clusters"} value={param("cluster")} options={names.length > 1 ? names : []} onChoose={cluster => go({ cluster, ns: "" })} />
         <Choice label="Namespace" all="all namespaces" value={param("ns")} options={[...spaces, "_"]} show={each => (each === "_" ? "cluster-wide" : each)} onChoose={ns => go({ ns })} />
@@ -99,7 +99,7 @@ function Scope() {
         <LiveButton />
       </div>
       {covered.value && <CoverageChip {...covered.value} />}
-    </div>
+    </section>
   );
 }
 

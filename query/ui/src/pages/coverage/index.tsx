@@ -39,7 +39,7 @@ export default function CoveragePage() {
     if (report?.from) covered.value = { coverage: report.coverage, from: Date.parse(report.from), to: param("to") === "now" ? undefined : Date.parse(report.to) };
     command.value = `kubelapse coverage --gaps --from ${param("from")} --to ${param("to")}`;
   }, [report]);
-  if (!report) return <div class="page">{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading what was watched …</Loading> : null}</div>;
+  if (!report) return <div class="page"><h1 class="sr">Coverage</h1>{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading what was watched …</Loading> : null}</div>;
   const to = Date.parse(report.to), from = report.from ? Date.parse(report.from) : to - 36e5, view = { t0: from, t1: to }, z = zone.value;
   const off = (kinds.data?.items ?? []).filter(each => each.watching !== "yes");
   const trouble = lines.filter(each => each.gaps.length > 0), calm = lines.filter(each => !each.gaps.length);
@@ -50,7 +50,7 @@ export default function CoveragePage() {
       <div class="page">
         <div class="head"><h1>{report.coverage.complete ? "Everything was watched" : report.gaps.length ? `${many(report.gaps.length, "gap")} in this range` : "This range is not complete"}</h1><span class="mut">{moment(from, z, now.value)} – {hms(to, z)}, {many(lines.length, "kind")} watched</span></div>
         <p class="sec answer">{report.coverage.complete ? "Every change of every watched kind in this range is here." : visible(coverageSentence(report.coverage))}</p>
-        <section class="sheet"><header><h2>Clusters</h2></header><div class="scroll"><table><thead><tr><th>Cluster</th><th>Watched since</th><th>Complete up to</th><th>Behind</th><th class="num">Objects</th><th class="num">Changes</th></tr></thead><tbody>
+        <section class="sheet"><header><h2>Clusters</h2></header><div class="scroll" tabIndex={0} role="group" aria-label="Clusters, table"><table><thead><tr><th>Cluster</th><th>Watched since</th><th>Complete up to</th><th>Behind</th><th class="num">Objects</th><th class="num">Changes</th></tr></thead><tbody>
           {last.map(each => { const mark = each.watermark ? Date.parse(each.watermark) : undefined, lag = mark === undefined ? undefined : to - mark; return (
             <tr key={each.cluster}><td><SafeText>{each.cluster}</SafeText>{each.uids.length > 1 && <div class="note">the name passed on: {each.uids.length} clusters bore it</div>}</td><td class="nowrap">{each.watched_since ? moment(Date.parse(each.watched_since), z, now.value) : "never"}</td><td class="nowrap">{mark === undefined ? "nothing" : moment(mark, z, now.value, true)}</td>
               <td class="nowrap">{lag === undefined || param("to") !== "now" ? "" : lag > CURRENT ? <b class="row"><span class="swatch" />{duration(lag)}</b> : duration(Math.max(0, lag))}</td><td class="num">{each.objects.toLocaleString("en-US")}</td><td class="num">{each.events.toLocaleString("en-US")}</td></tr>); })}
@@ -63,7 +63,7 @@ export default function CoveragePage() {
             {[...trouble, ...calm].map(each => <KindLine key={each.key} line={each} view={view} many={last.length > 1} />)}</div>
           <p class="note under">Hatched: nobody was watching, changes there may be missing. Half height: read late, moments are estimates.</p>
         </section>
-        {off.length > 0 && <section class="sheet"><header><h2>Not watched</h2><span class="mut">{many(off.length, "kind")}; no answer knows anything of them</span></header><div class="scroll"><table><thead><tr><th>Kind</th><th>Why</th></tr></thead><tbody>
+        {off.length > 0 && <section class="sheet"><header><h2>Not watched</h2><span class="mut">{many(off.length, "kind")}; no answer knows anything of them</span></header><div class="scroll" tabIndex={0} role="group" aria-label="Not watched, table"><table><thead><tr><th>Kind</th><th>Why</th></tr></thead><tbody>
           {off.map(each => <tr key={each.cluster + each.resource + each.group}><td><SafeText>{each.group ? `${each.resource}.${each.group}` : each.resource}</SafeText></td><td><b class="tag">{each.watching}</b> {visible(each.reason)}</td></tr>)}
         </tbody></table></div></section>}
       </div>
@@ -104,7 +104,7 @@ function KindLine({ line, view, many: several }: { line: Line; view: { t0: numbe
 function Spans({ gaps, late }: { gaps: readonly Span[]; late: readonly Span[] }) {
   const all = [...gaps.map(each => [each, false] as const), ...late.map(each => [each, true] as const)].sort((a, b) => Date.parse(b[0].from) - Date.parse(a[0].from)).slice(0, 500);
   return (
-    <div class="scroll"><table><thead><tr><th>What</th><th>From</th><th>To</th><th>Length</th><th>Kind</th><th>Namespace</th><th>Why</th></tr></thead><tbody>
+    <div class="scroll" tabIndex={0} role="group" aria-label="Gaps and late spans, table"><table><thead><tr><th>What</th><th>From</th><th>To</th><th>Length</th><th>Kind</th><th>Namespace</th><th>Why</th></tr></thead><tbody>
       {all.map(([each, slow]) => { const a = Date.parse(each.from), b = Date.parse(each.to); return (
         <tr key={each.id}><td class="nowrap"><span class={slow ? "swatch late" : "swatch"} /> {slow ? "read late" : "not watched"}</td><td class="nowrap"><a href={href("timeline", { from: new Date(a - (b - a) - 6e4).toISOString(), to: new Date(b + (b - a) + 6e4).toISOString(), at: each.from, live: "off" })}>{moment(a, zone.value, now.value, true)}</a></td><td class="nowrap">{hms(b, zone.value, true)}</td><td class="nowrap">{duration(b - a)}</td>
           <td><SafeText>{each.resource || "all kinds"}</SafeText></td><td>{each.namespace ? <SafeText>{each.namespace}</SafeText> : <span class="mut">all</span>}</td><td>{visible(reasonText(each.reason))}</td></tr>); })}

@@ -21,6 +21,7 @@ import { Strip } from "../../ui/strip";
 import { verdict } from "../../ui/coverage";
 import { count, duration, hms, instant, many, moment } from "../../ui/time";
 import { useRefresh } from "../../ui/refresh";
+import { Unwatched } from "../../ui/unwatched";
 
 interface Rollouts {
   items: { cluster: string; namespace: string; resource: string; group: string; name: string; started: string; result: string; duration: number; rollback: boolean; by: string | null; waiting: string;
@@ -49,21 +50,23 @@ export default function Home() {
     command.value = `kubelapse changes --from ${new Date(model.from).toISOString()}`;
   }, [model, live.length]);
 
-  if (!model) return <div class="page">{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading the last hours …</Loading> : null}</div>;
+  if (!model) return <div class="page"><h1 class="sr">Home</h1>{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading the last hours …</Loading> : null}</div>;
   const stale = Date.now() - t > 60_000 && model.openEnd;
+  const unwatched = verdict(model.answer.coverage, model.from, model.openEnd ? undefined : model.to, model.to, zone.value).kind === "unknown" && !model.lanes.length;
   const scope = visible(param("cluster") || (clusters.data?.items.length === 1 ? clusters.data.items[0]!.cluster : "all clusters"));
   return (
     <>
       {answer.error && <FailureStrip error={answer.error} readAt={answer.readAt} onRetry={answer.reload} />}
       <div class="page home">
-        <div class="head"><h1>{live.length ? `${many(live.length, "thing")} ${live.length === 1 ? "needs" : "need"} eyes` : past.length ? "Nothing fails now" : "Nothing needs eyes"}</h1>
+        <div class="head"><h1>{unwatched ? "Nobody was watching in this range" : live.length ? `${many(live.length, "thing")} ${live.length === 1 ? "needs" : "need"} eyes` : past.length ? "Nothing fails now" : "Nothing needs eyes"}</h1>
           <span class="mut">{scope}{param("ns") && ` / ${visible(param("ns"))}`}, as of {moment(t, zone.value, now.value)} {zone.value === "UTC" ? "UTC" : ""}</span>
           {stale && <span class="tag unknown"><span>last heard {duration(Math.max(0, now.value - t))} ago</span></span>}</div>
         <div class="two">
           <div class="stack wide">
             <section class="sheet" aria-label="Needs eyes now">
               {[...live, ...past.slice(0, Math.max(0, 6 - live.length))].map(each => <EyeCard key={each.lane} eye={each} model={model} t={t} />)}
-              <div class="ok">{eyes.length ? "Nothing else, as far as watched: " : "As far as watched: "}{many(well(model, t), "object")} ready, {many(model.lanes.length, "object")} in all, {many(model.total, "change")} in this range.</div>
+              {unwatched && <Unwatched clusters={clusters.data?.items ?? []} />}
+              <div class="ok">{unwatched ? "Whether anything changed then is unknown." : <>{eyes.length ? "Nothing else, as far as watched: " : "As far as watched: "}{many(well(model, t), "object")} ready, {many(model.lanes.length, "object")} in all, {many(model.total, "change")} in this range.</>}</div>
             </section>
             <Section title="Coverage" note={rangeWords()} more={<a href={href("coverage")}>By kind</a>}>
               {report.data ? <Watch report={report.data} clusters={clusters.data?.items ?? []} /> : report.error && <Failure error={report.error} />}

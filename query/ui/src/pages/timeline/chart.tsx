@@ -113,7 +113,7 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
       <div class="lanes" ref={box} onScroll={scrolled}>
         <div class="ruler"><Clock /><canvas ref={ruler} aria-hidden="true" /></div>
         {empty}
-        <div class="body" style={{ height: `${stage.rows.value.length * size.value.lane}px` }}>
+        <div class="body" hidden={empty !== undefined} style={{ height: `${stage.rows.value.length * size.value.lane}px` }}>
           <TreeView from={from} to={to} lane={size.value.lane} model={model} />
           <canvas ref={lanes} aria-hidden="true" style={{ top: `${from * size.value.lane}px` }} />
         </div>
@@ -228,14 +228,14 @@ function TreeRow({ n, row, top, t, model, focusable, chosen }: { n: number; row:
   const fold = (event: Event) => { if (row.open === undefined) return; event.stopPropagation(); stage.fold(row); };
   return (
     <div class={`ln ${group ? "group" : ""} ${row.type}`} role="treeitem" aria-level={row.depth + 1} aria-expanded={row.open} aria-selected={chosen} aria-posinset={n + 1} aria-setsize={stage.rows.value.length} tabIndex={focusable ? 0 : -1}
-      aria-label={`${row.lane ? `${row.lane.resource} ` : ""}${visible(row.label)}${group ? "" : `, ${state}`}${words ? `, ${words}` : ""}`} title={visible(row.lane ? `${row.lane.resource} ${row.lane.name}` : row.label)}
-      style={{ top: `${top}px`, paddingLeft: `${6 + row.depth * 12}px` }}
+      title={visible(row.lane ? `${row.lane.resource} ${row.lane.name}` : row.label)}
+      style={{ top: `${top}px`, "--depth": row.depth }}
       onClick={() => { if (row.type === "lane") stage.choose(row); else { stage.choose(row); stage.fold(row); } }} onDblClick={() => row.lane && openObject(row)}
       onPointerEnter={() => (stage.hoverRow.value = n)} onPointerLeave={() => (stage.hoverRow.value = -1)}>
       <span class="tw" onClick={fold} aria-hidden="true">{row.open === undefined ? "" : row.open ? "▾" : "▸"}</span>
-      {!group && row.type !== "kind" && <StateGlyph state={state} label={false} />}
+      {!group && row.type !== "kind" && <StateGlyph state={state} />}
       {row.lane && <Kind of={row.lane.resource} />}
-      <span class="nm clip">{name}</span>
+      <span class="nm clip">{name}{name.startsWith("…") && <span class="sr"> {visible(row.label)}</span>}</span>
       {stage.pinned.value.has(row.id) && <span class="pin" title="Kept on top (p)"><PinIcon /></span>}
       {words && <span class={`note ${worst === 6 ? "bad" : ""}`}>{visible(words)}</span>}
     </div>

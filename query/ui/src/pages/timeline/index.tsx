@@ -13,7 +13,7 @@ import { command, covered } from "../../state/view";
 import { Legend } from "../../ui/glyphs";
 import { Failure, FailureStrip, Loading } from "../../ui/parts";
 import { shellWord } from "../../ui/kinds";
-import { count, duration } from "../../ui/time";
+import { count } from "../../ui/time";
 import { decode } from "../../timeline/model";
 import { useDetail } from "../../timeline/detail";
 import * as stage from "../../timeline/stage";
@@ -58,7 +58,7 @@ export default function TimelinePage() {
   useKeys();
   useCommand();
 
-  if (!model) return <div class="page">{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading {duration(36e5)} of changes …</Loading> : null}</div>;
+  if (!model) return <div class="page"><h1 class="sr">Timeline</h1>{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading changes {param("from").replace("now-", "of the last ")} …</Loading> : null}</div>;
   return (
     <div class="timeline">
       <h1 class="sr">Timeline of {asked["namespace"] || "all namespaces"}</h1>

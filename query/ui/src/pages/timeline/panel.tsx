@@ -1,5 +1,5 @@
 /** What is chosen: who, what, when, still so? Without a change: the state at the play-head. */
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { fieldsOf, isBookkeeping, titleOf } from "../../api/changed";
 import { ask, objectPath, Refused } from "../../api/client";
 import { equal, follow } from "../../api/paths";
@@ -23,10 +23,25 @@ export function Panel({ model }: { model: Model }) {
   const shown = stage.shownModel.value ?? model;
   return (
     <aside class="panel" aria-label="What is chosen">
+      <Grip />
       <Acts row={row} />
       {!row ? <Overall model={model} /> : mark >= 0 ? <Chosen key={stage.chosenRev.value} row={row} model={shown} mark={mark} /> : <AtHead row={row} model={shown} />}
     </aside>
   );
+}
+
+/** On narrow screens the panel is a sheet: drag its edge, or tap it for small, half and tall. */
+function Grip() {
+  const box = useRef<HTMLButtonElement>(null), moved = useRef(false), tall = useRef(46);
+  const set = (percent: number) => { tall.current = Math.min(86, Math.max(14, percent)); box.current?.closest<HTMLElement>(".work")?.style.setProperty("--sheet-height", `${tall.current}%`); };
+  const drag = (event: PointerEvent) => {
+    const work = box.current?.closest(".work")?.getBoundingClientRect();
+    if (!work || !box.current?.hasPointerCapture(event.pointerId)) return;
+    moved.current = true;
+    set(((work.bottom - event.clientY) / work.height) * 100);
+  };
+  return <button type="button" class="grip" ref={box} aria-label="Height of this panel" onPointerDown={event => { moved.current = false; box.current?.setPointerCapture(event.pointerId); }} onPointerMove={drag}
+    onClick={() => { if (!moved.current) set(tall.current < 30 ? 46 : tall.current < 60 ? 80 : 16); }} />;
 }
 
 function Acts({ row }: { row: Row | undefined }) {
@@ -53,7 +68,7 @@ function Overall({ model }: { model: Model }) {
   return (
     <>
       <div class="stack">
-        <h1>{worst.length ? `${many(worst.length, "object")} failed in this range` : "Nothing failed in this range"}</h1>
+        <h1>{worst.length ? `${many(worst.length, "object")} failed in this range` : !model.lanes.length && !model.answer.coverage.complete ? "Nothing is known of this range" : `Nothing failed in this range${model.answer.coverage.complete ? "" : ", as far as watched"}`}</h1>
         <p class="sec">Choose a mark to see who changed what. <kbd>j</kbd> <kbd>k</kbd> walk the lanes, <kbd>←</kbd> <kbd>→</kbd> the changes, <kbd>?</kbd> lists all keys.</p>
       </div>
       {worst.length > 0 && <div><h2>Worst first</h2><ul>{worst.slice(0, 8).map(n => {
