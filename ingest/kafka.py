@@ -85,7 +85,7 @@ class KafkaSource:
         self._under_way = UnderWay(positions)
         self._ended = asyncio.Event()
         self._lag: dict[int, int] = {}
-        self._lag_at = self._asked_at = self._awake = 0.0
+        self._lag_at = self._asked_at = self._awake = self._same_at = 0.0
         self._silence = ""
 
     @property
@@ -208,7 +208,7 @@ class KafkaSource:
 
     async def _same_log(self) -> None:
         """Offsets of a topic that was made anew mean something else. Raises LogReplaced."""
-        name = self._topics.changes
+        self._same_at, name = _now(), self._topics.changes
         found = (await describe(self._broker, [name])).get(name)
         if found is not None and found.id != self._log_id:
             raise LogReplaced(f"the topic {name} was made anew: start again, and it is read from its beginning")
@@ -368,6 +368,8 @@ class KafkaSource:
         if _now() - self._lag_at < LAG_EVERY:
             return
         self._lag_at = _now()
+        if _now() - self._same_at > self._settings.identity:
+            await self._same_log()
         for number, mine in list(self._mine.items()):
             tp = self._tp(number)
             end = self._consumer.last_stable_offset(tp)

@@ -26,13 +26,14 @@ LARGEST_LETTER: Final = 15 * MIB
 class KafkaSettings:
     """How the log is read. Times in seconds. `instance`: name of a static member of the group, "" = none.
 
-    `stalled`: so long may nothing come although something is there.
+    `stalled`: so long may nothing come although something is there. `identity`: how often the topic's id is looked at.
     """
 
     group: str = "kubelapse-ingest"
     instance: str = ""
     session_timeout: float = 10.0
     stalled: float = 60.0
+    identity: float = 30.0
 
 
 async def joined(broker: Broker, settings: KafkaSettings) -> Any:  # aiokafka ships no types
@@ -165,8 +166,9 @@ class Aside:
                 self._producer = await self._made()
             for letter in letters:
                 async with asyncio.timeout(STOP):
+                    place = f"{letter.log_id}:{letter.partition}:{letter.offset}".encode()
                     await self._producer.send_and_wait(
-                        self._topics.dead_letters, _content(letter), headers=_headers(letter)
+                        self._topics.dead_letters, _content(letter), key=place, headers=_headers(letter)
                     )
         except (BrokerError, kafka.KafkaError, OSError, TimeoutError) as error:
             why = error if isinstance(error, BrokerError) else explained([error], self._broker)

@@ -1,7 +1,7 @@
 """Stores that several ingesters share: databases of one engine behind an HTTP face."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -42,6 +42,8 @@ def store(new_store: Callable[[], Store]) -> Store:
 
 
 @pytest.fixture
-def log(broker: RealBroker) -> KafkaLog:
+async def log(broker: RealBroker) -> AsyncIterator[KafkaLog]:
     """Not made yet: `await log.make()`."""
-    return KafkaLog(broker)
+    made = KafkaLog(broker)
+    yield made
+    await made.close()

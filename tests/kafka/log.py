@@ -40,6 +40,12 @@ class KafkaLog:
     real: RealBroker
     partitions: int = PARTITIONS
     topics: Topics = field(default_factory=lambda: Topics(prefix=f"test{next(_numbers)}."))
+    readers: "list[Reader]" = field(default_factory=list)
+
+    async def close(self) -> None:
+        """End the readers that a failed test has left."""
+        for one in self.readers:
+            await one.kill()
 
     @property
     def broker(self) -> kafka.Broker:
@@ -127,7 +133,8 @@ class Reader:
         await self.source.close()
 
     async def kill(self) -> None:
-        self.task.cancel()
+        if not self.task.done():
+            self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
         await self.source.close()
 
@@ -144,7 +151,7 @@ async def reader(
         topics=log.topics,
         log_id=log_id,
         positions=positions,
-        settings=KafkaSettings(group=group or log.topics.prefix, session_timeout=6.0, stalled=stalled),
+        settings=KafkaSettings(group=group or log.topics.prefix, session_timeout=6.0, stalled=stalled, identity=2.0),
         metrics=metrics,
         clock=utc_now,
     )
@@ -157,7 +164,9 @@ async def reader(
         shared=Shared(partitions=log.partitions, positions=positions),
     )
     await source.open()
-    return Reader(source=source, ingester=ingester, task=asyncio.create_task(ingester.run()), registry=registry)
+    task = asyncio.create_task(ingester.run())
+    log.readers.append(Reader(source=source, ingester=ingester, task=task, registry=registry))
+    return log.readers[-1]
 
 
 async def stored(log: KafkaLog, store: Store, *readers: Reader, within: float = 40.0) -> None:
