@@ -8,13 +8,14 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from query import coverage, problems, records, timeline, timeline_view
+from query import coverage, kubeevents, problems, records, timeline, timeline_view
 from query.coverage import Window
 from query.errors import BadWindow
+from query.kubeevents import SaidAbout
 from query.models import WholeChange, change
 from query.problems import Refused
-from query.refs import ObjectRef
-from query.scope import CLUSTER_SCOPE, where
+from query.refs import ObjectRef, known_kinds
+from query.scope import CLUSTER_SCOPE, Scope, where
 from query.timeline_sql import Question
 from query.timeline_view import MOST_MARKS, PARTS, Drawing, TimelineView
 from query.web import JSON, Filtered, Here, Windowed, answer, content, kind_in_path
@@ -24,7 +25,7 @@ _WORTH_PACKING = 4096
 _LEVEL = 5
 """Of gzip: a third of a megabyte for 100,000 changes, in 60 ms."""
 
-router = APIRouter(prefix="/timeline", tags=["timeline"])
+router = APIRouter(tags=["timeline"])
 
 
 def drawing_params(
@@ -40,7 +41,7 @@ def drawing_params(
     return Drawing(parts=wanted, width=width, most=most, changed_only=lanes == "changed")
 
 
-@router.get("")
+@router.get("/timeline")
 async def drawn(
     here: Here,
     request: Request,
@@ -82,7 +83,7 @@ class VersionParams:
     seq: int
 
 
-@router.get("/event")
+@router.get("/timeline/event")
 async def event(
     here: Here,
     request: Request,
@@ -120,5 +121,34 @@ async def event(
             )
         found = timeline.with_state(here.store, records.events(rows)[0])
         return WholeChange(**msgspec.structs.asdict(change(found)), v=found.v, object=found.object)
+
+    return await answer(here, question, request=request)
+
+
+@router.get("/objects/{cluster}/{kind}/{namespace}/{name}/events")
+async def events(
+    here: Here,
+    request: Request,
+    cluster: str,
+    kind: str,
+    namespace: str,
+    name: str,
+    window: Windowed,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Response:
+    """Kubernetes Events about the object, and about what a workload owns by name, newest first."""
+    after, end = window.resolve(here.clock(), default=None)
+
+    def question() -> SaidAbout:
+        resource, group = kind_in_path(here.store, cluster, kind)
+        space = "" if namespace == CLUSTER_SCOPE else namespace
+        ref = ObjectRef(cluster=cluster, resource=resource, group=group, namespace=space, name=name)
+        kinds = known_kinds(here.store, [cluster])
+        spelled = next((each.kind for each in kinds if (each.resource, each.group) == (resource, group)), kind)
+        items, more = kubeevents.about(here.store, ref, spelled, after, end.at, limit)
+        span = Window(after=after or end.at, until=end.at, open_end=end.open_end)
+        scope = Scope(clusters=(cluster,), kinds=((resource, group),), namespaces=(space,) if space else ())
+        covered = coverage.assess(here.store, scope, span, kinds=kinds)
+        return SaidAbout(items=items, more=more, from_=after, to=end.at, coverage=covered)
 
     return await answer(here, question, request=request)

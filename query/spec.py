@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from query.feeds import FeedChange, Notice
+from query.kubeevents import SaidAbout
 from query.models import (
     ChangePage,
     Clusters,
@@ -23,6 +24,7 @@ from query.models import (
 from query.models_compared import Blame, SnapshotDiff
 from query.models_drift import Drift
 from query.models_noise import Noise
+from query.models_people import AuditTaken
 from query.models_rollouts import Rollouts
 from query.models_search import FieldHistory, Found, Touches
 from query.models_userdata import (
@@ -34,6 +36,7 @@ from query.models_userdata import (
     StoredBaseline,
     StoredBaselines,
 )
+from query.timeline_view import TimelineView
 
 _ONE = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}"
 _ANSWERS: dict[str, type] = {
@@ -46,14 +49,18 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/events/{identity}": WholeChange,
     "/api/v1/coverage": CoverageReport,
     "/api/v1/rollouts": Rollouts,
+    "/api/v1/timeline": TimelineView,
+    "/api/v1/timeline/event": WholeChange,
     "/api/v1/search": Found,
     "/api/v1/noise": Noise,
+    "/api/v1/audit-log": AuditTaken,
     "/api/v1/blame": Touches,
     _ONE: ObjectAt,
     f"{_ONE}/history": History,
     f"{_ONE}/diff": ObjectDiff,
     f"{_ONE}/blame": Blame,
     f"{_ONE}/fields": FieldHistory,
+    f"{_ONE}/events": SaidAbout,
     f"{_ONE}/drift": Drift,
     "/api/v1/drift": Drift,
     "/api/v1/pins": Pins,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -12,7 +13,10 @@ from query.settings import QuerySettings
 from query.timeline_view import CLASSES, STATES, undeltas
 from schema.canonical import Json, JsonObject
 from schema.chdb import ChdbStore
+from schema.events import Involved
+from schema.rows import kube_event_rows
 from tests.fakes.history import History, at
+from tests.fakes.records import kube_event
 
 Answer = dict[str, Any]
 
@@ -192,3 +196,18 @@ async def test_a_bad_expression_or_class_is_said_to_be_one(api: httpx.AsyncClien
         answer = await api.get("/changes", params={"cluster": history.cluster, **asked})
         assert answer.status_code == 400
         assert answer.json()["hint"]
+
+
+async def test_what_was_said_of_a_workload_and_its_pods_is_found_by_name(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    history.put("deployments.apps", "shop/web", deployment(2), at=1)
+    history.store(store)
+    mine = {"kind": "Pod", "namespace": "shop"}
+    pods = [
+        msgspec.structs.replace(kube_event(n), cluster=history.cluster, involved=Involved(**mine, name=name))
+        for n, name in enumerate(("web-1", "other"), 1)
+    ]
+    store.insert("k8s_events", kube_event_rows(pods), token=history.cluster)
+    answer = await api.get(f"/objects/{history.cluster}/deployments.apps/shop/web/events")
+    assert [(each["reason"], each["name"]) for each in answer.json()["items"]] == [("BackOff", "web-1")]
