@@ -1,0 +1,223 @@
+"""Brute force is the referee: on a long random history every answer equals a recomputation from full states.
+
+`KUBELAPSE_REFEREE_CHANGES` (default 10,000) makes the history longer, `KUBELAPSE_REFEREE_QUESTIONS` (8) asks more. A
+failure names the seed of its question; that of the history is `KUBELAPSE_REFEREE_SEED` (1).
+"""
+
+import os
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from query import baselines, blame, drift_rules, inventory, snapshots, timeline
+from query.baselines import Question
+from query.drift import Asked, drift
+from query.models import Coverage
+from query.models_compared import SnapshotDiff
+from query.models_drift import DriftItem
+from query.refs import known_kinds, object_ref
+from query.scope import Scope
+from query.selectors import parse as parse_selector
+from query.snapshots import Shown
+from query.times import rfc3339
+from schema.canonical import canonical, same
+from schema.chdb import ChdbStore
+from schema.diff import Edit, diff
+from schema.events import Event
+from schema.listkeys import heuristic
+from schema.lookup import apart, value_at
+from schema.objects import split_kind_id
+from schema.paths import Path, parse
+from tests.fakes import referee
+from tests.fakes.history import History, at
+from tests.fakes.telling import Told, tell
+
+CHANGES = int(os.environ.get("KUBELAPSE_REFEREE_CHANGES", "10000"))
+QUESTIONS = int(os.environ.get("KUBELAPSE_REFEREE_QUESTIONS", "8"))
+SEED = int(os.environ.get("KUBELAPSE_REFEREE_SEED", "1"))
+COVERAGE = Coverage(
+    complete=True, watched_since=None, watermark=None, confirmed=None, gaps=[], late=[], unwatched=[], why=[]
+)
+EVERYTHING = Shown(noise=True, first_sight=True)
+ASKED = settings(max_examples=QUESTIONS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ask = given(seed=st.integers(0, 2**32))
+
+
+class World:
+    """A stored history and the truth about it. No dataclass: a failure would print all of it."""
+
+    def __init__(self, store: ChdbStore, cluster: str, told: list[Told]) -> None:
+        self.store = store
+        self.cluster = cluster
+        self.told = told
+        self.versions = referee.by_name(told)
+
+    def moment(self, chance: random.Random) -> datetime:
+        """Any time of the history, often that of an event."""
+        event = chance.choice(self.told).event
+        return event.ts + timedelta(seconds=chance.choice((0, 0, -0.5, 5)))
+
+
+@pytest.fixture(scope="module")
+def world(store: ChdbStore) -> World:
+    history = History("referee")
+    told = tell(history, random.Random(SEED), objects=max(12, CHANGES // 25), changes=CHANGES)
+    history.watch(from_=0, to=(told[-1].event.ts - at(0)).total_seconds() + 60)
+    history.store(store)
+    return World(store, history.cluster, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A random scope, as the store and as the referee understand it."""
+
+    scope: Scope
+    chosen: referee.Chosen
+
+
+def asking(world: World, chance: random.Random) -> Asking:
+    kind = chance.choice((None, "configmaps", "deployments.apps"))
+    namespace = chance.choice((None, "shop", "test"))
+    text = chance.choice((None, None, "app=web", "tier", "app notin (web)"))
+    name = chance.choice(world.told).event.name if chance.random() < 0.2 else ""
+
+    def chosen(event: Event) -> bool:
+        return (
+            (kind is None or event.kind_id == kind)
+            and namespace in (None, event.namespace)
+            and name in ("", event.name)
+        )
+
+    scope = Scope(
+        clusters=(world.cluster,),
+        namespaces=(namespace,) if namespace else (),
+        kinds=(split_kind_id(kind),) if kind else (),
+        selector=parse_selector(text) if text else None,
+        name=name,
+    )
+    return Asking(scope, chosen)
+
+
+@ASKED
+@ask
+def test_every_state_at_a_moment_is_the_one_that_stood_there(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    moment, asked = world.moment(chance), asking(world, chance)
+    note(f"at {rfc3339(moment)} in {asked.scope}")
+    selector = asked.scope.selector
+    expected = {}
+    for versions in world.versions.values():
+        last = referee.at_moment(versions, moment)
+        if last is None or not asked.chosen(last.event):
+            continue
+        if selector is None or selector.matches(last.state["metadata"].get("labels", {})):
+            expected[last.event.uid] = last.state
+    states = [orjson.loads(state) for state in inventory.snapshot(world.store, asked.scope, moment)]
+    found = {state["metadata"]["uid"]: state for state in states}
+    assert (len(states), found.keys()) == (len(expected), expected.keys())
+    assert all(same(found[uid], state) for uid, state in expected.items())
+
+
+@ASKED
+@ask
+def test_a_snapshot_diff_is_the_difference_of_both_snapshots(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    start, end = sorted((world.moment(chance), world.moment(chance)))
+    asked = asking(world, chance)
+    note(f"{rfc3339(start)} to {rfc3339(end)} in {asked.scope}")
+    answer = snapshots.over_time(world.store, asked.scope, start, end, EVERYTHING, COVERAGE)
+    assert _told(answer) == referee.differences(world.told, start, end, asked.chosen, asked.scope.selector)
+
+
+def _told(answer: SnapshotDiff) -> dict[referee.Name, tuple[str, referee.Fields]]:
+    found: dict[referee.Name, tuple[str, referee.Fields]] = {}
+    for sort, items in (("added", answer.added), ("removed", answer.removed), ("changed", answer.changed)):
+        for each in items:
+            fields: referee.Fields = {one.path: (one.event, one.before, one.after) for one in each.fields}
+            found[each.resource, each.namespace, each.name] = ("recreated" if each.recreated else sort, fields)
+    return found
+
+
+@ASKED
+@ask
+def test_blame_names_the_event_after_which_a_field_kept_its_value(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    moment = world.moment(chance)
+    there = [each for versions in world.versions.values() if (each := referee.at_moment(versions, moment))]
+    for last in chance.sample(there, min(6, len(there))):
+        event = last.event
+        note(f"{event.kind_id} {event.namespace}/{event.name} at {rfc3339(moment)}")
+        ref = object_ref(world.cluster, (event.resource, event.group), event.namespace, event.name)
+        found = timeline.version(world.store, ref, event.uid, event.epoch, event.seq)
+        life = referee.lifetime(world.versions[event.resource, event.namespace, event.name], last)
+        answer = {each.path: (each.event, each.previous) for each in blame.blame(world.store, found)}
+        assert answer == referee.blamed(life)
+
+
+@ASKED
+@ask
+def test_drift_from_a_moment_has_the_onset_and_the_flaps_of_a_walk_over_all_states(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    floor, moment = sorted((world.moment(chance), world.moment(chance)))
+    namespace = chance.choice(("shop", "test"))
+    note(f"from {rfc3339(floor)} at {rfc3339(moment)} in {namespace}")
+    items: dict[referee.Name, list[DriftItem]] = {}
+    for each in _drift(world, namespace, floor, moment):
+        items.setdefault((each.resource, each.namespace, each.name), []).append(each)
+    for name, versions in world.versions.items():
+        if name[1] == namespace:
+            _judge(items.get(name, []), versions, floor, moment)
+
+
+def _drift(world: World, namespace: str, floor: datetime, moment: datetime) -> list[DriftItem]:
+    question = Question(
+        words=f"time:{rfc3339(floor)}",
+        scope=Scope(clusters=(world.cluster,), namespaces=(namespace,)),
+        known=known_kinds(world.store, [world.cluster]),
+        at=moment,
+        open_end=False,
+        now=moment,
+        manifests=None,
+        template=None,
+        default_namespace=namespace,
+    )
+    off = drift_rules.rules(drift_rules.known())
+    return drift(
+        world.store, baselines.resolve(world.store, question), Asked(at=moment, open_end=False, rules=off, noise=True)
+    ).items
+
+
+def _judge(items: list[DriftItem], versions: list[Told], floor: datetime, moment: datetime) -> None:
+    """One object against the truth: the same places, the same values, the same stories."""
+    before, after = referee.at_moment(versions, floor), referee.at_moment(versions, moment)
+    whole = [each.op for each in items if not each.path]
+    if before is None or after is None:
+        assert whole == ([] if before is after else ["missing"] if before else ["extra"])
+        return
+    edits = diff(before.state, after.state, heuristic)
+    paths = [parse(each.path) for each in items]
+    assert all(any(_may_meet(edit.path, path) for path in paths) for edit in edits if not _only_moved(edit))
+    for item, path in zip(items, paths, strict=True):
+        expected: Any = value_at(before.state, path)
+        assert any(_may_meet(edit.path, path) for edit in edits)
+        told = referee.onset(referee.lifetime(versions, after), path, expected, floor)
+        assert (item.path, item.event, item.flaps) == (item.path, told.event, told.flaps)
+
+
+def _only_moved(edit: Edit) -> bool:
+    """Items that are known by a key, in another order: that is never drift."""
+    lists = [
+        value for value in (edit.old, edit.new) if isinstance(value, list) and value and isinstance(value[0], dict)
+    ]
+    return len(lists) == 2 and sorted(map(canonical, lists[0])) == sorted(map(canonical, lists[1]))
+
+
+def _may_meet(one: Path, other: Path) -> bool:
+    """The two comparisons may know the items of a list by different fields."""
+    return not apart(one, other)
