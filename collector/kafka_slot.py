@@ -62,7 +62,10 @@ class LogLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a slot's log is, and who writes it. `cluster_uid` "": not known, any is taken."""
+    """Where a slot's log is, and who writes it.
+
+    `cluster_uid` "": not known, any is taken. `predecessor`: an instance that is surely dead, or "".
+    """
 
     broker: Broker
     topics: Topics
@@ -71,6 +74,7 @@ class Place:
     slot: Slot
     instance: str
     take_over: bool = False
+    predecessor: str = ""
 
 
 class SlotHolder:
@@ -88,7 +92,7 @@ class SlotHolder:
         """Why a newcomer cannot even look, or ""."""
         self.standing_by = ""
         """For whom this newcomer waits, or ""."""
-        self._rivals = Rivals(place.slot, instance=place.instance, stand_by=limits.stand_by)
+        self._rivals = Rivals(place.slot, known={place.instance, place.predecessor}, stand_by=limits.stand_by)
         self._state_partition = 0
         self._read_from = 0
         self._table: Table | None = None

@@ -5,7 +5,7 @@ the clock, or has changed within `STAND_BY` while we looked (clocks differ; and 
 write, so only the time in which we could look counts). One that ended in order has released the slot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -25,8 +25,9 @@ class _Seen:
 class Rivals:
     """Watches the heads of a cluster for one slot."""
 
-    def __init__(self, slot: Slot, *, instance: str, stand_by: float = STAND_BY) -> None:
-        self._slot, self._instance, self._stand_by = slot, instance, stand_by
+    def __init__(self, slot: Slot, *, known: Collection[str], stand_by: float = STAND_BY) -> None:
+        """`known`: instances that are no rivals: this one, and those that are surely dead."""
+        self._slot, self._known, self._stand_by = slot, known, stand_by
         self._seen: dict[str, _Seen] = {}
 
     def at_work(self, heads: Mapping[str, Head], *, now: datetime, moment: float) -> Head | None:
@@ -52,7 +53,7 @@ class Rivals:
 
     def _is_rival(self, name: str, head: Head) -> bool:
         """The same slot, or any slot of another division."""
-        if head.released or head.instance == self._instance:
+        if head.released or head.instance in self._known:
             return False
         try:
             other = Slot.parse(name)

@@ -40,6 +40,7 @@ from kubelapse.setting import SettingError
 from kubelapse.settings import Settings
 from kubelapse.status import StatusServer, status_app
 from kubelapse.stores import data_dir
+from kubelapse.succession import succeed
 from query.health import Check
 from schema.kafka import BrokerError, NotAllowed, TopicsDiffer, Unreachable, UntrustedCertificate, WrongCredentials
 from schema.store import StoreError
@@ -122,17 +123,19 @@ async def _collect(settings: Settings, stop: asyncio.Event, say: Say) -> None:
             slot = settings[settings_kafka.SLOT]
             capture = collector_settings(settings, cluster.name, key)
             capture = replace(capture, cluster_uid=uid, slot=slot.number - 1, slots=slot.of)
-            place = Place(
-                broker=broker,
-                topics=settings_kafka.topics(settings),
-                cluster=capture.cluster,
-                cluster_uid=uid,
-                slot=slot,
-                instance=capture.instance,
-                take_over=settings[settings_kafka.TAKE_OVER],
-            )
-            _introduce(say, capture, cluster, place, bound)
-            await run(assemble(capture, cluster, place, settings, data, bound), stop, say)
+            with succeed(data, f"{capture.cluster}-{slot}", capture.instance) as predecessor:
+                place = Place(
+                    broker=broker,
+                    topics=settings_kafka.topics(settings),
+                    cluster=capture.cluster,
+                    cluster_uid=uid,
+                    slot=slot,
+                    instance=capture.instance,
+                    take_over=settings[settings_kafka.TAKE_OVER],
+                    predecessor=predecessor,
+                )
+                _introduce(say, capture, cluster, place, bound)
+                await run(assemble(capture, cluster, place, settings, data, bound), stop, say)
         finally:
             await cluster.api.close()
 

@@ -34,12 +34,12 @@ def test_what_is_no_slot_is_refused_with_an_example(text: str) -> None:
 
 def test_a_holder_that_wrote_just_now_is_waited_for_and_a_silent_one_is_not() -> None:
     heads = {"1/1": head()}
-    assert Rivals(Slot(), instance="me").at_work(heads, now=NOON + timedelta(seconds=14), moment=0.0)
-    assert not Rivals(Slot(), instance="me").at_work(heads, now=NOON + timedelta(seconds=15), moment=0.0)
+    assert Rivals(Slot(), known={"me"}).at_work(heads, now=NOON + timedelta(seconds=14), moment=0.0)
+    assert not Rivals(Slot(), known={"me"}).at_work(heads, now=NOON + timedelta(seconds=15), moment=0.0)
 
 
 def test_a_holder_is_waited_for_as_long_as_its_head_changes_whatever_its_clock_says() -> None:
-    rivals, late = Rivals(Slot(), instance="me"), NOON + timedelta(hours=1)
+    rivals, late = Rivals(Slot(), known={"me"}), NOON + timedelta(hours=1)
     rivals.at_work({"1/1": head()}, now=NOON, moment=0.0)
     changed = msgspec.structs.replace(head(), batch=2)
     assert rivals.at_work({"1/1": changed}, now=late, moment=10.0)
@@ -48,7 +48,7 @@ def test_a_holder_is_waited_for_as_long_as_its_head_changes_whatever_its_clock_s
 
 
 def test_time_in_which_nobody_could_write_proves_nothing() -> None:
-    rivals = Rivals(Slot(), instance="me")
+    rivals = Rivals(Slot(), known={"me"})
     rivals.at_work({"1/1": head()}, now=NOON, moment=0.0)
     rivals.could_not_look(60.0)
     assert rivals.at_work({"1/1": head()}, now=NOON, moment=74.0)
@@ -66,4 +66,4 @@ def test_time_in_which_nobody_could_write_proves_nothing() -> None:
 )
 def test_who_is_a_rival(slot: str, instance: str, released: bool, rival: bool) -> None:
     heads = {slot: head(slot, instance=instance, released=released)}
-    assert bool(Rivals(Slot(1, 2), instance="me").at_work(heads, now=NOON, moment=0.0)) is rival
+    assert bool(Rivals(Slot(1, 2), known={"me"}).at_work(heads, now=NOON, moment=0.0)) is rival
