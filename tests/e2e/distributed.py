@@ -44,6 +44,10 @@ class Remote(Recorder):
         """As the embedded recorder, about this cluster."""
         return self.query.ask(path, cluster=self.cluster, **query)
 
+    def wait_for(self, kind: str, rv: int, seconds: float = 120) -> None:
+        """As the embedded recorder; a broker that was killed costs a session timeout or two."""
+        Recorder.wait_for(self, kind, rv, seconds)
+
     def kill(self) -> None:
         """kill -9 of the collector."""
         self.collector.kill()
@@ -111,9 +115,9 @@ class Distributed:
         }
         return Stage(arguments, {**settings, **environ}, self.home / f"{name}.log")
 
-    def collector(self, lab: Lab, cluster: str, *arguments: str, **environ: str) -> Stage:
+    def collector(self, kubeconfig: Path, cluster: str, *arguments: str, **environ: str) -> Stage:
         """A collector of this cluster, not started yet."""
-        named = {"KUBECONFIG": str(lab.kubeconfig), "KUBELAPSE_CLUSTER": cluster}
+        named = {"KUBECONFIG": str(kubeconfig), "KUBELAPSE_CLUSTER": cluster}
         self.collectors.append(self.stage("collect", *arguments, **named, **environ))
         return self.collectors[-1]
 
@@ -122,16 +126,15 @@ class Distributed:
         self.ingesters.append(self.stage("ingest").start())
         return self.ingesters[-1]
 
+    def remote(self, kubeconfig: Path, cluster: str) -> Remote:
+        """A collector of this cluster, not started yet, with the replica that answers for it."""
+        data = self.home / cluster / "data"  # the truth lies beside it
+        collector = self.collector(kubeconfig, cluster)
+        return Remote(kubeconfig, data, cluster=cluster, collector=collector, query=self.query)
+
     def record(self, lab: Lab, cluster: str, seed: int) -> Scenario:
         """Begin to record this cluster beside its truth."""
-        remote = Remote(
-            lab.kubeconfig,
-            self.home / f"{cluster}-data",
-            cluster=cluster,
-            collector=self.collector(lab, cluster),
-            query=self.query,
-        )
-        scenario = Scenario(lab, remote, seed)
+        scenario = Scenario(lab, self.remote(lab.kubeconfig, cluster), seed)
         self.scenarios.append(scenario)
         scenario.begin()
         return scenario

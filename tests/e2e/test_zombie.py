@@ -33,7 +33,7 @@ def test_a_frozen_collector_whose_slot_was_taken_writes_nothing_and_ends_with_th
     parts = Distributed(tmp_path, broker)
     parts.key.write_text("k" * 32)
     arguments = ("--kinds", "configmaps,pods")
-    zombie, heir = (parts.collector(lab, "lab", *arguments) for _ in range(2))
+    zombie, heir = (parts.collector(lab.kubeconfig, "lab", *arguments) for _ in range(2))
     try:
         zombie.start().wait_ready()
         heir.start()
