@@ -16,7 +16,7 @@ import uvicorn
 
 from collector.clock import utc_now
 from kubelapse import __version__
-from kubelapse.settings_answers import NOISE
+from kubelapse.settings_answers import AUDIT_LOG, AUDIT_LOG_TOKEN_FILE, NOISE, audit_token
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -130,6 +130,8 @@ def make_app(
         feed_settle=settle,
         drift_every=DRIFT_EVERY if evaluate else 0.0,
         noise=parse_rules(chosen[NOISE]) if chosen else NONE,
+        audit_log=bool(chosen and chosen[AUDIT_LOG]),
+        audit_log_token=audit_token(chosen[AUDIT_LOG_TOKEN_FILE]) if chosen else "",
     )
     app = create_app(store=store, settings=settings, registry=registry, health=health or healthy, clock=clock)
     app.add_api_route(

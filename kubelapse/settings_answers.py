@@ -1,6 +1,8 @@
 """Settings about answers: what they hide as noise, and whether an audit log may tell who did it."""
 
-from kubelapse.setting import Setting, flag
+from pathlib import Path
+
+from kubelapse.setting import Setting, SettingError, flag, path
 
 
 def noise_rules(text: str) -> tuple[str, ...]:
@@ -33,4 +35,26 @@ AUDIT_LOG: Setting[bool] = Setting(
     "addresses and user agents in answers. Request bodies are never kept.",
 )
 
-ANSWER_SETTINGS: tuple[Setting[object], ...] = (NOISE, AUDIT_LOG)
+AUDIT_LOG_TOKEN_FILE: Setting[Path | None] = Setting(
+    name="audit_log_token_file",
+    env="KUBELAPSE_AUDIT_LOG_TOKEN_FILE",
+    parse=path,
+    help="File with a token that audit events must come with (`Authorization: Bearer`); without it they are taken from "
+    "this machine only.",
+)
+
+
+def audit_token(file: Path | None) -> str:
+    """The token in this file, "" without one; raises SettingError."""
+    if file is None:
+        return ""
+    try:
+        token = file.read_text().strip()
+    except OSError as error:
+        raise SettingError(f"KUBELAPSE_AUDIT_LOG_TOKEN_FILE: {file} cannot be read ({error.strerror})") from None
+    if not token:
+        raise SettingError(f"KUBELAPSE_AUDIT_LOG_TOKEN_FILE: {file} is empty")
+    return token
+
+
+ANSWER_SETTINGS: tuple[Setting[object], ...] = (NOISE, AUDIT_LOG, AUDIT_LOG_TOKEN_FILE)

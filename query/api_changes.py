@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Message, Send
 
-from query import changes, coverage, feeds, problems, timeline
+from query import changes, coverage, feeds, people, problems, timeline
 from query.api_objects import IMMUTABLE
 from query.changes import Ask
 from query.coverage import Window
@@ -62,6 +62,7 @@ async def listed(
             page = changes.Page(items=[], hidden=changes.hidden(here.store, ask), next="", after=after, until=end.at)
         else:
             page = changes.changes(here.store, ask, cursor)
+            people.introduce(here.store, page.items, audited=here.settings.audit_log)
         span = Window(after=page.after, until=page.until, open_end=end.open_end)
         return ask, ChangePage(
             items=page.items,

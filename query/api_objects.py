@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from query import blame as blaming
-from query import changes, coverage, diffing, problems, timeline
+from query import changes, coverage, diffing, people, problems, timeline
 from query.changes import Ask
 from query.coverage import Window
 from query.models import Coverage, History, ObjectAt, ObjectDiff, Problem, change
@@ -114,6 +114,7 @@ async def history(
         chosen = ChangeFilter(noise=noise == "off", first_sight=True, rules=here.settings.noise)
         ask = Ask(filter=chosen, after=after or BEGINNING, until=end.at, limit=limit)
         page = changes.history(here.store, ref, ask, uid=uid, cursor=cursor)
+        people.introduce(here.store, page.items, audited=here.settings.audit_log)
         begin = after or min(each.first_seen for each in lives)
         return History(
             items=page.items,
@@ -184,11 +185,15 @@ async def blame(
         shown = _shown(found, when)
         begin = min([shown, *(each.since for each in fields)])
         open_end = isinstance(when, Moment) and when.open_end
+        event = change(found.event)
+        people.introduce(here.store, [event], audited=here.settings.audit_log)
+        ids = [each.event for each in fields] if here.settings.audit_log else []
         return Blame(
             fields=fields,
-            event=change(found.event),
+            event=event,
             at=shown,
             coverage=_coverage(here, ref, begin, shown, open_end=open_end),
+            audited=people.requests(here.store, event, ids) if ids else {},
         )
 
     return await answer(here, question, request=request)

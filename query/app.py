@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from query import (
     api,
+    api_audit,
     api_changes,
     api_compare,
     api_drift,
@@ -93,6 +94,7 @@ def create_app(
         api_drift.router,
         api_objects.router,
         api_timeline.router,
+        api_audit.router,
         api_noise.router,
         api_rollouts.router,
         api_search.router,

@@ -17,13 +17,7 @@ SMALL = 1 << 20
 
 async def json_body(request: Request, *, most: int = SMALL) -> Mapping[str, Json]:
     """The JSON object of a request, {} when it has none. Raises Refused: 415, 413, 400."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > most:
-            raise Refused(
-                problem(413, "too-large", "Too large", f"The request is larger than {most} bytes.", hint="Send less.")
-            )
+    data = await raw(request, most=most)
     if not data:
         return {}
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -34,12 +28,24 @@ async def json_body(request: Request, *, most: int = SMALL) -> Mapping[str, Json
             )
         )
     try:
-        body: Json = orjson.loads(bytes(data))
+        body: Json = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise _bad(f"The request is not JSON: {str(error)[:200]}.") from None
     if not isinstance(body, dict):
         raise _bad("The request is no JSON object.")
     return body
+
+
+async def raw(request: Request, *, most: int) -> bytes:
+    """The bytes of a request, of whatever type. Raises Refused: 413."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > most:
+            raise Refused(
+                problem(413, "too-large", "Too large", f"The request is larger than {most} bytes.", hint="Send less.")
+            )
+    return bytes(data)
 
 
 def only_from_here(request: Request) -> None:
@@ -55,7 +61,7 @@ def only_from_here(request: Request) -> None:
                 403,
                 "not-from-here",
                 "Not from here",
-                "Pins, notes, baselines and saved searches are written from the server's own machine only.",
+                "Pins, notes, baselines, saved searches and audit events are taken from the server's own machine only.",
                 hint="Run the command there, or through a tunnel that ends there.",
             )
         )

@@ -29,7 +29,7 @@ import msgspec
 from query import cursors, records, timeline
 from query.errors import BadCursor, TooManyFollowers
 from query.metrics import Metrics
-from query.models import Change, Span
+from query.models import CHANGE_FIELDS, Change, Span
 from query.readers import Readers
 from query.scope import ChangeFilter, one_of, where
 from query.settings import QuerySettings
@@ -208,7 +208,7 @@ class Follower:
 
 def feed_change(event: Event, position: int) -> FeedChange:
     """The item of the feed."""
-    fields = {name: getattr(event, name) for name in Change.__struct_fields__}
+    fields = {name: getattr(event, name) for name in CHANGE_FIELDS}
     return FeedChange(**fields, token=write_token(position))
 
 

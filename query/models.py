@@ -9,11 +9,15 @@ from typing import Literal
 import msgspec
 from msgspec import Raw
 
+from query.models_people import Who
 from schema.events import Actor, Event
 
 
 class Change(msgspec.Struct, kw_only=True):
-    """One recorded change: every field of the event, save the state after it (ask `/events/{id}`)."""
+    """One recorded change: every field of the event, save the state after it (ask `/events/{id}`).
+
+    `who`: in lists and histories the sort of writer, the request behind it and candidates; null in streams.
+    """
 
     id: str
     cluster: str
@@ -45,11 +49,16 @@ class Change(msgspec.Struct, kw_only=True):
     hash: str
     since: datetime | None
     gap: str | None
+    who: Who | None = None
+
+
+CHANGE_FIELDS = tuple(name for name in Change.__struct_fields__ if name != "who")
+"""What an event and a change have in common."""
 
 
 def change(event: Event) -> Change:
-    """The event without its object."""
-    return Change(**{name: getattr(event, name) for name in Change.__struct_fields__})
+    """The event without its object; `who` is filled in where it is asked (`query.people`)."""
+    return Change(**{name: getattr(event, name) for name in CHANGE_FIELDS})
 
 
 class WholeChange(Change, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from query.models import Change, Coverage, Hidden
+from query.models_people import Audited
 
 
 class FieldChange(msgspec.Struct, kw_only=True):
@@ -134,9 +135,13 @@ class BlamedField(msgspec.Struct, kw_only=True):
 
 
 class Blame(msgspec.Struct, kw_only=True):
-    """Answer of `…/blame`: `event` made the state whose fields these are."""
+    """Answer of `…/blame`: `event` made the state whose fields these are.
+
+    `audited`: the requests behind the events of these fields, by event, where an audit log tells of them.
+    """
 
     fields: list[BlamedField]
     event: Change
     at: datetime
     coverage: Coverage
+    audited: dict[str, Audited] = {}

@@ -38,6 +38,10 @@ class Owners:
         """Who owned the value at this path."""
         return next((_owner(each) for each in self._entries if _owns(each, path)), None)
 
+    def all(self) -> list[Owner]:
+        """Every manager that owns something, newest first."""
+        return [_owner(each) for each in self._entries]
+
 
 def _owns(entry: JsonObject, path: Path) -> bool:
     fields = entry.get("fieldsV1")

@@ -1,6 +1,6 @@
 """What an operator may choose about answers; read from the environment by `kubelapse.settings` only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from query.noise_rules import NONE, NoiseRules
 
@@ -24,5 +24,7 @@ class QuerySettings:
     feed_patience: float = 30.0
     feed_settle: float = 0.0
     noise: NoiseRules = NONE
+    audit_log: bool = False
+    audit_log_token: str = field(default="", repr=False)
     drift_every: float = 0.0
     version: str = "0.0.0"

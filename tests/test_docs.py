@@ -43,7 +43,8 @@ def test_every_setting_has_one_name_and_a_sentence() -> None:
 
 
 def test_the_guides_name_only_commands_that_exist() -> None:
-    used = {(path, word) for path, text in guides() for word in re.findall(r"\bkubelapse ([a-z]+)\b", commands(text))}
+    command = r"\bkubelapse ([a-z]+(?:-[a-z]+)*)\b"
+    used = {(path, word) for path, text in guides() for word in re.findall(command, commands(text))}
     assert not {(path, word) for path, word in used if word not in COMMANDS}
 
 

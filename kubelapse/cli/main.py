@@ -39,6 +39,7 @@ COMMANDS = {
     "pins": ("kubelapse.cli.pins", "The moments that have names."),
     "note": ("kubelapse.cli.note", "Put a mark on the timeline."),
     "noise": ("kubelapse.cli.noise", "What is hidden as noise, by which rule; which rules would be worth having."),
+    "audit-log": ("kubelapse.cli.audit_log", "Read a Kubernetes audit log, so that answers name users."),
     "coverage": ("kubelapse.cli.coverage", "What was watched, since when, with which gaps."),
     "watch": ("kubelapse.cli.watch", "Changes as they happen."),
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(

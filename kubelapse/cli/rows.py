@@ -42,12 +42,29 @@ def object_name(item: "JsonObject") -> str:
 
 
 def who(item: "JsonObject") -> str:
-    """The actor's name, `?` behind a doubtful one, UNKNOWN where there is none."""
+    """The user of an audit log, else the actor's name; `?` behind a doubtful one, UNKNOWN where there is none."""
+    about = item.get("who")
+    audited = about.get("audit") if isinstance(about, dict) else None
+    if isinstance(audited, dict) and audited.get("user"):
+        return f"{audited['user']}{'?' if audited.get('confidence') != 'high' else ''}"
     actor = item.get("actor")
     if not isinstance(actor, dict) or not actor.get("name"):
         return UNKNOWN
     doubt = "?" if actor.get("confidence") == "low" else ""
     return f"{actor['name']}{doubt}"
+
+
+def sort_of(item: "JsonObject") -> str:
+    """`kubectl-edit (human)`; of nobody, who it may have been: `<unknown> (gitops or kubectl-edit?)`."""
+    about = item.get("who")
+    if not isinstance(about, dict):
+        return who(item)
+    listed = about.get("candidates")
+    names = [str(each.get("manager")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if names:
+        return f"{who(item)} ({' or '.join(names[:3])}?)"
+    sort = about.get("sort")
+    return who(item) if sort == "unknown" else f"{who(item)} ({sort})"
 
 
 def changed(item: "JsonObject", most: int = SHOWN_PATHS) -> str:
@@ -95,7 +112,7 @@ def wide(session: Session, item: "JsonObject") -> tuple[str, ...]:
         str(item.get("namespace") or ""),
         object_name(item),
         str(item.get("op", "")),
-        who(item),
+        sort_of(item),
         str(item.get("seq", "")),
         str(item.get("origin", "")),
         str(item.get("rv", "")),
