@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from kubelapse import settings as known
-from kubelapse import settings_kafka
+from kubelapse import settings_answers, settings_kafka
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.options import sentences, setting_flags, setting_options, surroundings
 from kubelapse.cli.text import plain
@@ -17,6 +17,8 @@ OPTIONS: tuple[Setting[object], ...] = (
     settings_kafka.KAFKA,
     known.HOST,
     known.PORT,
+    settings_answers.NOISE,
+    settings_answers.AUDIT_LOG,
     known.LOG,
 )
 
