@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import canvas, embedded, outage, questions, real, restart
+from tests.bench import canvas, embedded, kafka, outage, questions, real, restart
 from tests.bench.report import figure, median, say
 
 
@@ -26,6 +26,7 @@ SUITES: dict[str, Callable[[Path, float | None], None]] = {
     "startup": startup,
     "embedded": lambda home, seconds: embedded.run(home, seconds=seconds or 300, scale=1.0),
     "real": lambda home, seconds: real.run(home, seconds=seconds or 60),
+    "kafka": lambda home, seconds: kafka.run(home, seconds=seconds or 60),
     "outage": lambda home, seconds: outage.run(home, seconds=seconds or 300),
     "canvas": lambda _home, _seconds: canvas.run(),
     "restart": lambda home, _seconds: restart.run(home),
