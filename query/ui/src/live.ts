@@ -36,6 +36,7 @@ let token = "";
 let tries = 0;
 let timer = 0;
 let asked = "";
+let away = false;
 
 export const following = (): boolean => param("live") === "on" && param("to") === "now";
 
@@ -70,7 +71,12 @@ function connect(): void {
     tries = 0;
     feed.value = { state: "live", heard: Date.now(), retryAt: 0 };
   };
-  opened.onopen = () => { tries = 0; feed.value = { state: "live", heard: Date.now(), retryAt: 0 }; };
+  opened.onopen = () => {
+    tries = 0;
+    feed.value = { state: "live", heard: Date.now(), retryAt: 0 };
+    if (away) for (const each of resets) each(); // whatever failed meanwhile is asked again
+    away = false;
+  };
   opened.addEventListener("bookmark", heard);
   opened.addEventListener("change", event => {
     heard(event);
@@ -85,6 +91,7 @@ function connect(): void {
 }
 
 function lost(): void {
+  away = true;
   source?.close();
   source = undefined;
   clearTimeout(timer);

@@ -144,11 +144,11 @@ function LiveButton() {
 /** Stale never looks fresh: the server is silent, or the recording is behind. */
 function Stale() {
   const { state, heard, retryAt } = feed.value;
-  if (!following() || state !== "away") return null;
+  if (!following() || state !== "away" || !heard) return null; // never heard: the page says what it failed with
   return (
     <div class="strip" role="status">
-      <b>{heard ? `Last heard from the server at ${hms(heard, zone.value)}` : "No answer from the Kubelapse server"}</b>
-      <span>{heard ? `${duration(now.value - heard)} ago. ` : ""}Trying again in {duration(Math.max(0, Math.ceil((retryAt - now.value) / 1000) * 1000))}. What is here can still be searched and copied.</span>
+      <b>Last heard from the server at {hms(heard, zone.value)}</b>
+      <span>{duration(Math.max(0, now.value - heard))} ago. Trying again in {duration(Math.max(0, Math.ceil((retryAt - now.value) / 1000) * 1000))}. What is here can still be searched and copied.</span>
       <button type="button" class="btn small" onClick={retryNow}>Try now</button>
     </div>
   );

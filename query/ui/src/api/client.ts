@@ -62,9 +62,9 @@ async function failure(answer: Response | undefined): Promise<Error> {
     // not a problem document: something between us and the server answered
   }
   if (answer.status >= 502 && answer.status <= 504) return new Unreachable();
-  return new Refused({ type: "about:blank", title: answer.statusText || "Refused", status: answer.status,
-    detail: answer.status === 401 ? "Your login has ended." : `The server answered ${answer.status}.`,
-    hint: answer.status === 401 ? "Sign in again in another tab, then try again here; the link stays valid." : "" });
+  const ended = answer.status === 401;
+  return new Refused({ type: "about:blank", status: answer.status, title: ended ? "Your login has ended" : answer.statusText || "Refused",
+    detail: ended ? "The server asks who you are." : `The server answered ${answer.status}.`, hint: ended ? "Sign in again in another tab, then try again here; the link stays valid." : "" });
 }
 
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /** Painting: lanes, ruler, overview. Each takes a context that is scaled to CSS pixels and knows nothing of the page. */
+import { visible } from "../ui/safe";
 import { hms, moment, duration, type Zone } from "../ui/time";
-import { EXISTS, FAILING, GONE, type Model, PROGRESSING, READY, type Span, STATUS, TERMINATING, concerns, DRIFT, DELETE, SPEC, ROLLOUT } from "./model";
+import { EXISTS, FAILING, GONE, type Model, PROGRESSING, READY, STATUS, TERMINATING, concerns, DRIFT, DELETE, SPEC, ROLLOUT } from "./model";
 import { columns, mergeMarks, paintStates, runs } from "./merge";
 import { type Palette, SPRITE } from "./palette";
 import type { Row } from "./rows";
@@ -79,11 +80,6 @@ function hatch(g: G, p: Palette, x0: number, y0: number, x1: number, y1: number)
   g.fillRect(x0, y0, x1 - x0, y1 - y0);
 }
 
-/** Where nobody was watching what a row shows. */
-function unwatched(row: Row, scene: Scene): Span[] {
-  return scene.model.spans.filter(each => !each.late && (row.lane ? concerns(each, row.lane) : each.resource === "" && each.namespace === ""));
-}
-
 /** The rows `first … last` (not included), `height` each, the first at y = 0. */
 export function drawLanes(g: G, p: Palette, scene: Scene, rows: readonly Row[], first: number, last: number, width: number, height: number, buffer: Uint8Array): void {
   const { view, model, now } = scene, x = (t: number) => toX(view, width, t);
@@ -153,8 +149,10 @@ function drawHatches(g: G, p: Palette, scene: Scene, rows: readonly Row[], first
   const x = (t: number) => toX(scene.view, width, t), tall = (last - first) * height;
   if (scene.since !== undefined && x(scene.since) > 0) hatch(g, p, 0, 0, Math.min(width, x(scene.since)), tall);
   if (scene.known !== undefined && scene.known < scene.now && x(scene.known) < width) hatch(g, p, Math.max(0, x(scene.known)), 0, Math.min(width, x(scene.now)), tall);
-  if (!scene.model.spans.length) return;
-  for (let n = first; n < last; n++) for (const each of unwatched(rows[n]!, scene)) {
+  const seen = scene.model.spans.filter(each => !each.late && each.to > scene.view.t0 && each.from < scene.view.t1);
+  if (seen.length) for (let n = first; n < last; n++) for (const each of seen) {
+    const { lane } = rows[n]!; // a row that stands for many is hatched only where none of them was watched
+    if (lane ? !concerns(each, lane) : each.resource !== "" || each.namespace !== "") continue;
     const x0 = x(each.from), x1 = Math.max(x(each.to), x0 + 3);
     if (x1 > 0 && x0 < width) hatch(g, p, Math.max(0, x0), (n - first) * height, Math.min(width, x1), (n - first + 1) * height - 1);
   }
@@ -178,7 +176,7 @@ function rowMarks(g: G, p: Palette, scene: Scene, row: Row, y: number, width: nu
   }
 }
 const label = (model: Model, i: number, view: View, width: number): string =>
-  (view.t1 - view.t0) / width < 0.2 ? `seq ${model.seq[i]}` : (model.strings[model.actor[i]!] ?? "");
+  (view.t1 - view.t0) / width < 0.2 ? `seq ${model.seq[i]}` : visible(model.strings[model.actor[i]!] ?? "");
 
 function beside(g: G, p: Palette, text: string, x: number, y: number, room: number): void {
   if (!text) return;
@@ -284,7 +282,7 @@ export function drawRuler(g: G, p: Palette, scene: Scene, width: number): void {
 }
 
 function rulerGaps(g: G, p: Palette, scene: Scene, x: (t: number) => number, width: number): void {
-  const gaps: [number, number, string][] = scene.model.spans.filter(each => !each.late).map(each => [each.from, each.to, each.resource ? "gap in part" : "gap"]);
+  const gaps: [number, number, string][] = scene.model.spans.filter(each => !each.late && each.to > scene.view.t0 && each.from < scene.view.t1).map(each => [each.from, each.to, each.resource ? "gap in part" : "gap"]);
   if (scene.since !== undefined) gaps.push([-Infinity, scene.since, "not watched"]);
   if (scene.known !== undefined && scene.known < scene.now) gaps.push([scene.known, scene.now, "not known yet"]);
   let covered = -Infinity;

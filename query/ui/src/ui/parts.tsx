@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused, Unreachable } from "../api/client";
 import type { Actor, Coverage } from "../api/types";
+import { feed, following } from "../live";
 import { href } from "../state/url";
 import { copy, now, zone } from "../state/view";
 import { coverageSentence, reasonText, spanText, verdict } from "./coverage";
@@ -127,6 +128,7 @@ export function Failure({ error, readAt = 0, onRetry, actions }: { error: Error;
 /** The same as a strip above data that is still shown. */
 export function FailureStrip({ error, readAt, onRetry }: { error: Error; readAt: number; onRetry: () => void }) {
   const [opened] = useState(Date.now());
+  if (error instanceof Unreachable && following() && feed.value.state === "away") return null; // the frame says so already
   const what = error instanceof Refused ? error.problem.detail : error instanceof Unreachable ? error.message : "The answer could not be read.";
   return (
     <div class="strip" role="status">

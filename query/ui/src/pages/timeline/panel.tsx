@@ -25,7 +25,7 @@ export function Panel({ model }: { model: Model }) {
     <aside class="panel" aria-label="What is chosen">
       <Grip />
       <Acts row={row} />
-      {!row ? <Overall model={model} /> : mark >= 0 ? <Chosen key={stage.chosenRev.value} row={row} model={shown} mark={mark} /> : <AtHead row={row} model={shown} />}
+      {!row ? <Overall model={shown} /> : mark >= 0 ? <Chosen key={stage.chosenRev.value} row={row} model={shown} mark={mark} /> : <AtHead row={row} model={shown} />}
     </aside>
   );
 }
