@@ -26,6 +26,7 @@ from schema.migrate import migrate
 from schema.patch import to_patch
 from schema.paths import render
 from schema.rows import event_rows
+from tests.bench import drifting
 from tests.bench.report import figure, median, quantile, say
 from tests.bench.shapes import MAKERS
 from tests.bench.workload import SORTS, STATES
@@ -54,6 +55,7 @@ def run(home: Path, *, events: int) -> None:
         _object_at_t(store, events)
         _snapshot(store, events)
         _snapshot_diff(store, events)
+        drifting.run(store, _shape(1), objects=CROWDED, events=events, now=END)
     finally:
         store.close()
 
