@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.coverage import Ledger
+from ingest.source import Lost
 from schema.events import ClockStep, Gap, Record, Watermark
+from schema.rows_log import Span
 from tests.fakes.records import CLUSTER, CLUSTER_UID, NOON, at, event, gap, kinds, late, start, watermark
 
 
@@ -89,3 +91,45 @@ def test_no_claim_goes_beyond_the_furthest_word_of_any_slot(marks: list[tuple[in
         newest[slot] = max(second, newest.get(slot, 0))  # what was known stays known
         for until in given_out(ledger).values():
             assert until == at(min(newest.values()))
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50)), min_size=1))
+def test_no_claim_goes_beyond_the_slowest_partition(marks: list[tuple[int, int]]) -> None:
+    ledger, known = Ledger(3, shared=True), dict[int, int]()
+    for partition, second in marks:
+        ledger.take(watermark(second), partition)
+        known[partition] = max(second, known.get(partition, 0))
+        claims = [mark[1] for one in ledger.give_intervals() for mark in one.scopes.values()]
+        assert all(len(known) == 3 and until == at(min(known.values())) for until in claims)
+
+
+def test_an_interval_that_ended_while_a_partition_lagged_is_claimed_to_its_end() -> None:
+    """The watch began anew at 20; partition 1 is read later, and knows both."""
+    ledger = Ledger(2)
+    for mark in (watermark(10), watermark(30, since=at(20))):
+        ledger.take(mark, 0)
+    ledger.take(watermark(10), 1)
+    assert given_out(ledger) == {"pods": at(10)}
+    ledger.take(watermark(25, since=at(20)), 1)
+    [record], _ = ledger.give()
+    assert isinstance(record, Watermark)
+    assert record.scopes["pods"][1::2] == (at(25), at(20))
+
+
+def test_what_was_heard_is_shared_once_and_learned_by_another() -> None:
+    first, second = Ledger(2, shared=True), Ledger(2, shared=True)
+    first.take(watermark(10), 0)
+    second.take(watermark(12), 1)
+    second.learn(first.share())
+    assert not first.share()
+    assert given_out(second) == {"pods": at(10)}
+
+
+def test_lost_messages_are_a_gap_from_where_the_partition_was_known() -> None:
+    ledger = ledger_of(watermark(10))
+    ledger.give()
+    ledger.hole(0, Lost("they were deleted", at(50), Span(3, 9)), "hole-1")
+    ledger.take(watermark(60))
+    gaps = [one for one in ledger.give()[0] if isinstance(one, Gap)]
+    assert [(one.from_t, one.reason) for one in gaps] == [(at(10), "they were deleted")]
+    assert gaps[0].to_t >= at(50)
