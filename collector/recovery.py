@@ -45,10 +45,11 @@ class RecoveringTracker(Tracker):
         assert before is not None, "only what has a resume point can be healed"
         records = self._release(at, "resumed")
         since = max(before.at, self._floor)
+        after = self._last_ts
         relisted = self._relist(past, at=at, reason=reason)
         told = self._tell(past.lines, rv=rv, at=at, since=_not_before(relisted, since))
         bound = min((_latest(one) for one in told if isinstance(one, Event)), default=at)
-        relisted = [_bounded(one, bound) for one in relisted]
+        relisted = [_bounded(one, bound, after) for one in relisted]
         records += relisted
         told = _in_order(relisted, told)
         if past.unproved is not None:
@@ -114,11 +115,12 @@ def _in_order(relisted: Sequence[Record], told: Sequence[Record]) -> list[Record
     return list(told)
 
 
-def _bounded(record: Record, bound: datetime) -> Record:
-    """Nothing of it was later than `bound`."""
+def _bounded(record: Record, bound: datetime, after: datetime) -> Record:
+    """Nothing of it was later than `bound`; nor is it dated before `after`, whatever a clock that was set back says."""
     if isinstance(record, Gap):
         return replace(record, to_t=max(record.from_t, min(record.to_t, bound)))
     if isinstance(record, Event) and record.origin == "relist" and _latest(record) > bound:
         low, high = min(micros(_earliest(record)), micros(bound)), micros(bound)
-        record.ts, record.ts_error = from_micros((low + high) // 2), -(-(high - low) // 2000) / 1000
+        middle = max((low + high) // 2, micros(after))
+        record.ts, record.ts_error = from_micros(middle), -(-max(middle - low, abs(high - middle)) // 1000) / 1000
     return record

@@ -25,6 +25,7 @@ RECORD: Final = {
     15: "what was healed was dated before the list that it was healed from",
     61: "after a kill, a change was dated before one that the store already had",
     90: "a connection had been dead for a while when the process was killed, and nobody took its claims back",
+    4660: "what a list showed was dated before what memory had, because the clock had been set back",
     3448: "a server that was stopped in order and restored from a backup had ended its watches cleanly",
     487: "the clock was set back while the process was away",
 }
