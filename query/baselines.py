@@ -47,7 +47,7 @@ class Baseline:
     """What is expected, by the object that should be so.
 
     `whole`: every field counts; `covers`: it says what there should be, so that anything else is extra. `floor`: it is
-    the history up to here. `scope`: what is looked at. `other`: where the expected states live, for peers, by object.
+    the history up to here. `scope`: what is looked at. `other`: the expected states of peers, by object, from `there`.
     """
 
     sort: Sort
@@ -59,6 +59,7 @@ class Baseline:
     template: bool = False
     floor: datetime | None = None
     source: str = ""
+    there: Scope | None = None
     other: dict[ObjectRef, Present] = field(default_factory=dict)
     not_compared: list[NotCompared] = field(default_factory=list)
 
@@ -196,6 +197,7 @@ def _peer(store: Store, asked: Question, sort: str, value: str) -> Baseline:
         whole=True,
         covers=True,
         source=asked.source,
+        there=there,
         other=other,
     )
 

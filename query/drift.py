@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Final
 
 import orjson
+from msgspec.structs import replace
 
 from query import coverage, drift_items, drift_past, drift_rules
 from query.baselines import Baseline
@@ -26,6 +27,7 @@ from query.drift_rules import Rules
 from query.drift_spans import Story, merged, story
 from query.drift_tracks import Track, Wanted, tracks
 from query.errors import TooManyObjects
+from query.models import Coverage
 from query.models_drift import BaselineTold, Drift, DriftItem, NotCompared, RuleTold
 from query.presence import Present, present
 from query.refs import KnownKind, ObjectRef
@@ -128,7 +130,13 @@ def _own(
 
 
 def _controlled(ref: ObjectRef, state: bytes) -> bool:
-    return (ref.resource, ref.group) in _MACHINE or b'"controller":true' in state
+    if (ref.resource, ref.group) in _MACHINE:
+        return True
+    if b'"controller":true' not in state:
+        return False
+    document = orjson.loads(state)
+    owners = document.get("metadata", document).get("ownerReferences") or []
+    return any(isinstance(each, dict) and each.get("controller") is True for each in owners)
 
 
 def _pair(ref: ObjectRef, expected: JsonObject, actual: Present, baseline: Baseline, asked: Asked) -> _Pair:
@@ -232,5 +240,17 @@ def _answer(
             baseline=baseline.told, at=baseline.floor, objects=len(baseline.documents), source=baseline.source
         ),
         at=asked.at,
-        coverage=coverage.assess(store, scope, window, kinds=asked.known),
+        coverage=_coverage(store, baseline, scope, window, asked),
     )
+
+
+def _coverage(store: Store, baseline: Baseline, scope: Scope, window: Window, asked: Asked) -> Coverage:
+    """Of both sides, where both are recorded."""
+    mine = coverage.assess(store, scope, window, kinds=asked.known)
+    if baseline.there is None:
+        return mine
+    theirs = coverage.assess(store, baseline.there, window)
+    why = [*mine.why, *(each for each in theirs.why if each not in mine.why)]
+    gaps = [*mine.gaps, *(each for each in theirs.gaps if each not in mine.gaps)]
+    late = [*mine.late, *(each for each in theirs.late if each not in mine.late)]
+    return replace(mine, complete=mine.complete and theirs.complete, why=why, gaps=gaps, late=late)
