@@ -78,6 +78,19 @@ async def test_a_commit_whose_answer_was_lost_is_not_written_twice(log: KafkaLog
     assert await log.versions() == list(range(1, 20))
 
 
+async def test_a_fence_without_a_new_holder_is_outlived(log: KafkaLog) -> None:
+    """As when a process was frozen for longer than the broker keeps a transaction open."""
+    sink = await log.opened()
+    await steps(sink, range(1, 5))
+    await sink.flush()
+    intruder = Transactions(log.address, sink._holder.transactions._id)
+    await intruder.open()
+    await intruder.abandon()
+    await steps(sink, range(5, 9))
+    await sink.flush()
+    assert await log.versions() == list(range(1, 9))
+
+
 async def test_what_a_dead_process_had_sent_but_not_committed_is_not_there(log: KafkaLog) -> None:
     sink = await log.opened("one")
     await steps(sink, range(1, 4))
