@@ -171,8 +171,9 @@ function childrenOf(model: Model, lane: number): { resource: string; names: stri
 /** A and B as they stand in the link; else the change before and the one that is shown. */
 function pinsOf(items: readonly Change[], t: number): { a: string; b: string } {
   const b = param("b"), a = param("a");
-  const telling = items.filter(each => classOf(each) !== "status" && Date.parse(each.ts) <= t + 1);
-  const newest = telling.at(-1) ?? items.at(-1);
+  const until = items.filter(each => Date.parse(each.ts) <= t + 1);
+  // What somebody decided, unless the link says otherwise: a controller's stamp is seldom what one came for.
+  const newest = (param("at") ? until : until.filter(each => ["rollout", "spec"].includes(classOf(each)))).at(-1) ?? until.at(-1) ?? items.at(-1);
   const made = newest ? { a: newest.prev_rv ? `rv:${newest.prev_rv}` : newest.ts, b: newest.rv ? `rv:${newest.rv}` : newest.ts } : { a: "now-1h", b: "now" };
   return { a: a || made.a, b: b || made.b };
 }
