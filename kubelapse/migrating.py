@@ -11,7 +11,7 @@ from kubelapse import settings_kafka
 from kubelapse.ingesting import exit_code
 from kubelapse.setting import SettingError
 from kubelapse.settings import Settings
-from kubelapse.stores import open_store
+from kubelapse.stores import make_roles, open_store
 from schema import kafka
 from schema.store import StoreError
 
@@ -26,10 +26,10 @@ class MigrateError(Exception):
         self.code = code
 
 
-async def migrate(settings: Settings, *, say: Say) -> None:
-    """Tables of the store, topics of Kafka where one is set. Raises MigrateError."""
+async def migrate(settings: Settings, *, say: Say, roles: bool = False) -> None:
+    """Tables of the store (and roles, if asked), topics of Kafka where one is set. Raises MigrateError."""
     try:
-        await asyncio.to_thread(_tables, settings)
+        await asyncio.to_thread(_tables, settings, roles=roles)
         say(f"store    {settings.store} is up to date")
         if settings[settings_kafka.KAFKA]:
             await _topics(settings, say)
@@ -37,8 +37,13 @@ async def migrate(settings: Settings, *, say: Say) -> None:
         raise MigrateError(str(error), exit_code(error)) from error
 
 
-def _tables(settings: Settings) -> None:
-    open_store(settings).close()
+def _tables(settings: Settings, *, roles: bool) -> None:
+    store = open_store(settings)
+    try:
+        if roles:
+            make_roles(settings, store)
+    finally:
+        store.close()
 
 
 async def _topics(settings: Settings, say: Say) -> None:

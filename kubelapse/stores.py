@@ -74,6 +74,40 @@ def migrate(settings: Settings, store: "Store") -> list[int]:
     return on_every_node(store, store.beside, Sharded(cluster=cluster, database=store.database))
 
 
+def make_roles(settings: Settings, store: "Store") -> None:
+    """Roles and profiles for users of a ClickHouse server. Raises StoreError, SettingError for an embedded store."""
+    if settings.store.startswith("chdb:"):
+        raise SettingError("--roles needs a ClickHouse server: an embedded store has no users")
+    for statement in _roles(settings, store.database):
+        store.command(statement)
+
+
+def _roles(settings: Settings, database: str) -> list[str]:
+    from schema.roles import roles
+    from schema.sharding import Sharded
+
+    if not (cluster := settings[STORE_CLUSTER]):
+        return roles(database)
+    sharded = Sharded(cluster=cluster, database=database)
+    return roles(database, sharded.local, on_cluster=sharded.topology.on_cluster)
+
+
+def all_sql(settings: Settings) -> str:
+    """Every statement for an empty store on one server or on the cluster that is set, roles included."""
+    from schema.clickhouse import Address
+    from schema.migrate import SINGLE, ledger_sql, migrations, statements
+    from schema.sharding import Sharded, plan
+
+    embedded = settings.store.startswith("chdb:")
+    database = "kubelapse" if embedded else Address.parse(settings.store).database
+    if cluster := settings[STORE_CLUSTER]:
+        found = list(plan(Sharded(cluster=cluster, database=database)))
+    else:
+        files = (ledger_sql(), *(file.sql for file in migrations()))
+        found = [SINGLE.fill(one) for part in files for one in statements(part)]
+    return "\n\n".join(f"{statement};" for statement in (*found, *(() if embedded else _roles(settings, database))))
+
+
 def open_existing(settings: Settings) -> "Store":
     """A store that is already there, for reading; raises NoStore and StoreOutdated."""
     from schema.migrate import check

@@ -16,23 +16,33 @@ OPTIONS: tuple[Setting[object], ...] = (known.STORE, known.DATA, settings_kafka.
 
 @click.command("migrate")
 @setting_options(*OPTIONS)
+@click.option("--roles", is_flag=True, help="Make the roles and profiles for ClickHouse users, too.")
+@click.option("--print", "printed", is_flag=True, help="Print the SQL for an empty store, with roles; change nothing.")
 @click.pass_context
-def migrate(ctx: click.Context, /, **given: object) -> None:
+def migrate(ctx: click.Context, /, roles: bool, printed: bool, **given: object) -> None:
     """Make or bring up to date the store's tables and, where Kafka is set, its topics; say what differs.
 
     May be run at any time and again. Topics that are there are checked and never changed. Exit codes as of ingest.
 
     \b
     kubelapse migrate --store http://admin@clickhouse:8123/kubelapse --kafka kafka:9092
+    KUBELAPSE_STORE_CLUSTER=main kubelapse migrate --print --store http://admin@clickhouse:8123/kubelapse
     """
     around = surroundings(ctx)
     with sentences():
         settings = known.load(setting_flags(given), around.environ)
-        from kubelapse import migrating, observe
+        from kubelapse import migrating, observe, stores
 
+        if printed:
+            click.echo(stores.all_sql(settings))
+            return
         observe.configure(settings[known.LOG])
+
+        def say(text: str) -> None:
+            click.echo(plain(text), err=True)
+
         try:
-            asyncio.run(migrating.migrate(settings, say=lambda text: click.echo(plain(text), err=True)))
+            asyncio.run(migrating.migrate(settings, say=say, roles=roles))
         except migrating.MigrateError as error:
             Failure(str(error)).show()
             ctx.exit(error.code)

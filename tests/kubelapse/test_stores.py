@@ -13,6 +13,7 @@ from kubelapse.settings import Settings
 from schema.sharding import UnknownCluster
 from schema.store import StoreFull, StoreReadOnly
 from tests.clickhouse import servers
+from tests.e2e.stages import Stage
 
 
 def settings(data: Path, **environ: str) -> Settings:
@@ -68,3 +69,19 @@ def test_a_cluster_of_servers_that_nobody_knows_is_said_before_anything_is_made(
 def test_an_embedded_store_is_no_cluster(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="KUBELAPSE_STORE_CLUSTER needs a ClickHouse server"):
         stores.open_store(settings(tmp_path, KUBELAPSE_STORE_CLUSTER="main"))
+
+
+def test_the_sql_for_a_cluster_can_be_read_before_anything_is_made(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, KUBELAPSE_STORE="http://admin@h/history", KUBELAPSE_STORE_CLUSTER="main")
+    sql = stores.all_sql(chosen)
+    assert "CREATE DATABASE IF NOT EXISTS `history_shard` ON CLUSTER `main`;" in sql
+    assert "ENGINE = Distributed('main', 'history_shard', 'events'" in sql
+    assert "GRANT ON CLUSTER `main` SELECT ON `history`.* TO kubelapse_readonly;" in sql
+    assert "ENGINE = ReplacingMergeTree" in stores.all_sql(settings(tmp_path))
+
+
+def test_an_unknown_cluster_of_servers_is_one_sentence_of_the_command(tmp_path: Path) -> None:
+    with servers.face(tmp_path / "face") as url:
+        environ = {"KUBELAPSE_STORE": f"{url}/kubelapse", "KUBELAPSE_STORE_CLUSTER": "mian"}
+        told = Stage(("migrate",), environ, tmp_path / "migrate.log").start()
+        assert (told.wait(), "knows no cluster 'mian'" in told.text, "Traceback" in told.text) == (2, True, False)
