@@ -74,6 +74,12 @@ async def stopped(client: Any) -> None:
         await asyncio.wait_for(client.stop(), STOP)
     except (kafka.KafkaError, OSError, TimeoutError):
         await _cut_off(client)
+    except asyncio.CancelledError:
+        # aiokafka hands on the end of a task of its own when a connection broke while it stopped.
+        task = asyncio.current_task()
+        await _cut_off(client)
+        if task is not None and task.cancelling():
+            raise
 
 
 async def _cut_off(client: Any) -> None:
