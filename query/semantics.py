@@ -227,11 +227,7 @@ class _Walk:
             if not free or places.is_ordered(path, *whole) or not self._holds(rule):
                 self._tell(path, *whole, None)
                 return
-            before = len(self.found)
-            self._tokens(path, left, right)
-            if len(self.found) == before:
-                self._tell(path, *whole, rule)
-            return
+            self._tell(path, *whole, rule)
         self._tokens(path, left, right)
 
     def _tokens(self, path: Path, left: "dict[Token, Json]", right: "dict[Token, Json]") -> None:
