@@ -2,7 +2,7 @@
 import "./style.css";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ask, objectPath, Refused } from "../../api/client";
-import type { Coverage, Hidden, ObjectAt } from "../../api/types";
+import type { ClusterItem, Coverage, Hidden, ObjectAt } from "../../api/types";
 import { useAnswer, useTask } from "../../api/use";
 import { objectHref, type ObjectId } from "../../state/object";
 import { go, href, param, scopeQuery } from "../../state/url";
@@ -27,10 +27,12 @@ const MOST = 10;
 const id = (of: { resource: string; group: string }): string => (of.group ? `${of.resource}.${of.group}` : of.resource);
 
 export default function Compare() {
-  const a = param("a") || param("from"), b = param("b") || param("to");
+  const clusters = useAnswer<{ items: ClusterItem[] }>("clusters");
+  const b = param("b") || param("to"), a = param("a") || begin(clusters.data?.items ?? []);
   const scope = scopeQuery();
   const asked = { ...scope, from: a, to: b, ...(zone.value === "UTC" ? {} : { tz: Intl.DateTimeFormat().resolvedOptions().timeZone }) };
-  const diff = useAnswer<SnapshotDiff>("diff", asked);
+  const ready = clusters.data !== undefined || clusters.error !== undefined;
+  const diff = useAnswer<SnapshotDiff>(ready ? "diff" : "", asked);
   useEffect(() => {
     if (diff.data) covered.value = { coverage: diff.data.coverage, from: Date.parse(diff.data.from), to: b === "now" ? undefined : Date.parse(diff.data.to) };
   }, [diff.data]);
@@ -38,10 +40,18 @@ export default function Compare() {
   return (
     <div class="page compare">
       <div class="head"><h1>Compare</h1><span class="mut">{visible(param("ns") || "all namespaces")}{param("cluster") && ` in ${visible(param("cluster"))}`}</span></div>
-      <SideBySide a={a} b={b} />
+      {ready && <SideBySide a={a} b={b} />}
       {!diff.data ? diff.error ? <section class="sheet"><Failure error={diff.error} onRetry={diff.reload} /></section> : diff.slow ? <section class="sheet"><Loading>Comparing two moments …</Loading></section> : null : <Everything diff={diff.data} a={a} b={b} dim={diff.outdated} />}
     </div>
   );
+}
+
+/** The start of the window; where the records begin within it, the moment from which on there is something to compare. */
+function begin(clusters: readonly ClusterItem[]): string {
+  const from = param("from"), read = instant(from, now.peek(), zone.peek());
+  const mine = clusters.filter(each => each.watched_since && (!param("cluster") || param("cluster") === each.cluster));
+  const since = Math.max(...mine.map(each => Date.parse(each.watched_since!) + 1000));
+  return read !== undefined && Number.isFinite(since) && since > read ? new Date(since).toISOString() : from;
 }
 
 function Moments({ a, b }: { a: string; b: string }) {

@@ -91,7 +91,7 @@ export function matrix(places: readonly Place[], mode: Mode): MatrixRow[] {
   if (!ref) return [];
   return [...labels.keys()].sort((a, b) => rank(a) - rank(b)).map(label => {
     const cells = places.map((each, n) => mode === "time" ? [judge(valueOf(each.b, label), valueOf(each.a, label))]
-      : n === 0 ? [valueOf(ref.a, label) === UNKNOWN ? "un" as const : valueOf(ref.a, label) === MISSING ? "na" as const : "eq" as const, judge(valueOf(ref.b, label), valueOf(ref.a, label))]
+      : n === 0 ? [valueOf(ref.a, label) === UNKNOWN ? "un" as const : valueOf(ref.a, label) === MISSING ? "na" as const : "eq" as const, ref.a === "unknown" ? judge(valueOf(ref.b, label), valueOf(ref.b, label)) : judge(valueOf(ref.b, label), valueOf(ref.a, label))]
         : [judge(valueOf(each.a, label), valueOf(ref.a, label)), judge(valueOf(each.b, label), valueOf(ref.b, label))]);
     // A place that was not there, or not watched, says nothing about one setting.
     const quiet = cells.every((cell, n) => cell.every((each, half) => each === "eq" || each === "na" || typeof (mode === "time" || half ? places[n]!.b : places[n]!.a) === "string"));

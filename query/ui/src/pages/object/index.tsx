@@ -42,7 +42,7 @@ function One({ of }: { of: ObjectId }) {
   const shown = useAnswer<ObjectAt>(objectPath(of), { ...(at ? { at } : {}), ...(uid ? { uid } : {}) });
   const head = shown.data && !shown.outdated ? Date.parse(shown.data.event.ts) : 0;
   const t = instant(at, now.peek(), zone.value) ?? now.peek();
-  const life = useLife(of, history.data, t);
+  const life = useLife(of, history.data, at ? t : 0);
   const tab = (param("tab") || "state") as Tab | "state";
   const pins = pinsOf(items, t);
   const [field, setField] = useState(param("field"));
@@ -62,7 +62,7 @@ function One({ of }: { of: ObjectId }) {
     <div class="page object">
       <Head of={of} object={shown.data?.object} life={life} at={at} t={t} />
       {life && <section class="sheet strip" aria-label="Life of this object">
-        <Strip model={life.model} lane={life.lane} view={life.view} at={Math.min(t, Date.now())} a={timeOf(pins.a, items)} b={timeOf(pins.b, items)} now={life.end} onGo={to => go({ at: new Date(to).toISOString(), live: "off" })} label={lifeSentence(life)} />
+        <Strip model={life.model} lane={life.lane} view={life.view} at={Math.min(t, at ? Date.now() : life.end)} a={timeOf(pins.a, items)} b={timeOf(pins.b, items)} now={life.end} since={timeOr(history.data.coverage.watched_since, 0)} known={live(history.data) ? Infinity : timeOr(history.data.coverage.watermark, 0)} onGo={to => go({ at: new Date(to).toISOString(), live: "off" })} label={lifeSentence(life)} />
       </section>}
       <div class="cols">
         <Revisions history={history.data} t={at ? t : Infinity} a={pins.a} b={pins.b} />
@@ -103,6 +103,10 @@ function Missing({ error, of, history }: { error: Error; of: ObjectId; history: 
   return <Failure error={error} actions={<>{before && <a class="btn small main" href={objectHref(of, { at: before, uid: last!.uid })}>State just before</a>}{last && <a class="btn small" href={objectHref(of, { at: last.first_seen, uid: "" })}>When it was first seen</a>}</>} />;
 }
 
+const timeOr = (text: string | null, otherwise: number): number => (text ? Date.parse(text) : otherwise);
+/** The watermark moves every few seconds while somebody records: up to now then. */
+const live = (history: History): boolean => Date.now() - timeOr(history.coverage.watermark, 0) < 20_000;
+
 export interface Life {
   readonly model: Model;
   readonly lane: number;
@@ -111,7 +115,7 @@ export interface Life {
 }
 /** The lane of this object over its whole history, or around the instant shown where the history is long. */
 function useLife(of: ObjectId, history: History | undefined, t: number): Life | undefined {
-  const known = history?.coverage.watermark ? Date.parse(history.coverage.watermark) : Date.now();
+  const known = history?.coverage.watermark && !live(history) ? Date.parse(history.coverage.watermark) : Date.now();
   const last = history?.items.at(-1), first = history?.items[0];
   const end = Math.min(Date.now(), Math.max(known, last ? Date.parse(last.ts) : 0, t));
   const begin = first ? Date.parse(first.ts) : end - 36e5;
@@ -140,7 +144,7 @@ function Head({ of, object, life, at, t }: { of: ObjectId; object: KubeObject | 
   return (
     <div class="head">
       <span class="kind big">{<Kind of={of.resource} />}</span><h1><SafeText>{of.name}</SafeText></h1>
-      {life && code > 0 && <span class={`tag ${code === FAILING ? "failing" : ""}`}><StateGlyph state={state} label={false} /> {WORDS[state] ?? state}{note && ` · ${visible(note)}`}{at ? ` at ${hms(t, zone.value)}` : " now"}</span>}
+      {life && code > 0 && <span class={`tag ${code === FAILING ? "failing" : ""}`}><StateGlyph state={state} label={false} /> {WORDS[state] ?? state}{note && ` · ${visible(note)}`}{at ? ` at ${hms(t, zone.value)}` : life.end < Date.now() - 20_000 ? ` when last heard of, ${hms(life.end, zone.value)}` : " now"}</span>}
       <span class="mut"><SafeText>{of.cluster}</SafeText>{of.namespace && <> / <SafeText>{of.namespace}</SafeText></>}</span>
       <span class="grow" />
       <div class="row wrap chain">

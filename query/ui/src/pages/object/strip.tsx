@@ -18,6 +18,9 @@ export interface StripProps {
   readonly a: number | undefined;
   readonly b: number | undefined;
   readonly now: number;
+  /** What is known at all: from the first watch to the watermark. */
+  readonly since: number;
+  readonly known: number;
   readonly onGo: (t: number) => void;
   readonly label: string;
 }
@@ -48,7 +51,7 @@ function nearest({ model, lane, view }: StripProps, width: number, x: number): n
   return best;
 }
 
-function paintStrip(node: HTMLCanvasElement, p: Palette, { model, lane, view, at, a, b, now }: StripProps, z: string): void {
+function paintStrip(node: HTMLCanvasElement, p: Palette, { model, lane, view, at, a, b, now, since, known }: StripProps, z: string): void {
   const w = node.clientWidth, h = node.clientHeight, y = 33, foot = h - 15;
   node.width = Math.round(w * p.ratio);
   node.height = Math.round(h * p.ratio);
@@ -76,13 +79,17 @@ function paintStrip(node: HTMLCanvasElement, p: Palette, { model, lane, view, at
     else g.fillRect(x0, y - tall / 2, wide, tall);
     if (code === PROGRESSING) { g.fillStyle = p.css.sheet; for (let k = x0 + 4; k < x1 - 1; k += 5) g.fillRect(k, y - 4, 1.5, 8); }
   }
-  for (const each of model.spans) if (!each.late && p.hatch && (!each.resource || each.resource === model.lanes[lane]?.resource)) {
+  const hatched = (from: number, to: number) => {
+    if (to <= from || !p.hatch) return;
+    const x0 = x(from), wide = Math.max(2, x(to) - x0);
     g.fillStyle = p.css.sheet;
-    const x0 = x(each.from), wide = Math.max(2, x(each.to) - x0);
     g.fillRect(x0, 0, wide, foot);
     g.fillStyle = p.hatch;
     g.fillRect(x0, 0, wide, foot);
-  }
+  };
+  for (const each of model.spans) if (!each.late && (!each.resource || each.resource === model.lanes[lane]?.resource)) hatched(each.from, each.to);
+  hatched(view.t0, Math.min(since, view.t1));
+  hatched(Math.max(known, view.t0), Math.min(now, view.t1));
   if (x(now) < w) { g.fillStyle = p.css.sunken; g.fillRect(x(now), 0, w - x(now), foot); }
   const order = Array.from(model.laneMarks.subarray(model.markFrom[lane]!, model.markFrom[lane + 1]!)).sort((m, n) => model.cls[m]! - model.cls[n]! || model.t[m]! - model.t[n]!);
   for (const mark of order) {
