@@ -103,12 +103,21 @@ function Scope() {
   );
 }
 
+/** More than this is no list to scroll through: it becomes a field that completes. */
+const LISTED = 400;
+
 function Choice({ label, all, value, options, show = visible, onChoose }: { label: string; all: string; value: string; options: readonly string[]; show?: (option: string) => string; onChoose: (value: string) => void }) {
   const listed = value && !options.includes(value) ? [value, ...options] : options;
+  if (options.length > LISTED) return (
+    <>
+      <input class="inp many" list={`all-${label}`} aria-label={label} placeholder={all} value={value} spellcheck={false} onChange={event => onChoose(event.currentTarget.value.trim())} />
+      <datalist id={`all-${label}`}>{options.slice(0, 20_000).map(each => <option key={each} value={each}>{visible(show(each))}</option>)}</datalist>
+    </>
+  );
   return (
     <select class="sel" aria-label={label} value={value} onChange={event => onChoose(event.currentTarget.value)}>
       <option value="">{visible(all)}</option>
-      {listed.slice(0, 2000).map(each => <option key={each} value={each}>{visible(show(each))}</option>)}
+      {listed.map(each => <option key={each} value={each}>{visible(show(each))}</option>)}
     </select>
   );
 }

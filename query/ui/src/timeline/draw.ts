@@ -95,7 +95,9 @@ export function drawLanes(g: G, p: Palette, scene: Scene, rows: readonly Row[], 
     g.globalAlpha = 1;
   }
   g.fillStyle = p.css.line;
+  if (p.forced) g.globalAlpha = 0.35; // forced greys can be as bright as what stands on them
   for (const t of ticks(view, width, scene.zone).at) g.fillRect(Math.round(x(t)), 0, 1, tall);
+  g.globalAlpha = 1;
   for (let n = first; n < last; n++) {
     g.fillStyle = p.css.line;
     g.fillRect(0, (n - first + 1) * height - 1, width, 1);

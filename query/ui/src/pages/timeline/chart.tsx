@@ -190,7 +190,7 @@ function TreeView({ from, to, lane, model }: { from: number; to: number; lane: n
   const all = stage.rows.value, t = stage.at.value, chosen = stage.chosenIndex.value;
   const focusable = chosen >= 0 ? chosen : 0;
   const tree = useRef<HTMLDivElement>(null);
-  const wanted = useRef(false);
+  const wanted = useRef(false), keyboard = useRef(true);
   useEffect(() => {
     if (!wanted.current) return;
     wanted.current = false;
@@ -199,13 +199,15 @@ function TreeView({ from, to, lane, model }: { from: number; to: number; lane: n
   const keys = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const row = all[chosen];
+    // Who came here by keyboard is in a tree: arrows open and fold. Who clicked is on a lane: arrows walk its changes.
+    const walked = event.target instanceof Element && event.target.matches(":focus-visible") && keyboard.current;
     const jump = { ArrowDown: chosen + 1, ArrowUp: chosen - 1, j: chosen + 1, k: chosen - 1, Home: 0, End: all.length - 1 }[event.key];
     const next = jump === undefined ? undefined : all[Math.min(Math.max(jump, 0), all.length - 1)];
     if (next) stage.choose(next);
-    else if (row && event.key === "ArrowRight" && row.open === false) stage.fold(row);
-    else if (row && event.key === "ArrowLeft" && row.open === true) stage.fold(row);
+    else if (walked && row && event.key === "ArrowRight" && row.open === false) stage.fold(row);
+    else if (walked && row && event.key === "ArrowLeft" && row.open === true) stage.fold(row);
     else return; // along the lane: the page's own keys
-    wanted.current = true;
+    wanted.current = keyboard.current || next !== undefined;
     event.preventDefault();
     event.stopPropagation();
   };
@@ -213,7 +215,7 @@ function TreeView({ from, to, lane, model }: { from: number; to: number; lane: n
   for (let n = from; n < to; n++) shown.push([n, all[n]!] as const);
   if (focusable < from || focusable >= to) if (all[focusable]) shown.push([focusable, all[focusable]!] as const);
   return (
-    <div class="tree" role="tree" aria-label="Objects" ref={tree} onKeyDown={keys}>
+    <div class="tree" role="tree" aria-label="Objects" ref={tree} onKeyDown={keys} onPointerDown={() => (keyboard.current = false)} onFocusOut={event => { if (!(event.relatedTarget instanceof Node && tree.current?.contains(event.relatedTarget))) keyboard.current = true; }}>
       {shown.map(([n, row]) => <TreeRow key={row.id} n={n} row={row} top={n * lane} t={t} model={model} focusable={n === focusable} chosen={n === chosen} />)}
     </div>
   );
