@@ -352,9 +352,9 @@ class KafkaSource:
             try:
                 return await self._joined()
             except Unreachable as error:
-                if self._ended.is_set():
-                    raise
                 self._silence = str(error)
+            if self._ended.is_set():
+                raise EndOfLog("asked to end")
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._ended.wait()

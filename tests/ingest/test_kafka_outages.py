@@ -52,3 +52,12 @@ async def test_asked_to_end_while_the_broker_is_away_it_ends(own: KafkaLog, stor
     await stored(own, store, one)
     await asyncio.to_thread(own.real.kill)
     await one.stop()
+
+
+async def test_asked_to_end_while_it_looks_for_a_broker_it_ends(own: KafkaLog, store: Store) -> None:
+    one = await reader(own, store, stalled=1.0)
+    await own.write([event(1)])
+    await stored(own, store, one)
+    await asyncio.to_thread(own.real.kill)
+    await seen(lambda: one.source.trouble, one)
+    await one.stop()
