@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from query.selectors import Selector
-from schema.canonical import ABSENT, Absent, Json, same
+from schema.canonical import ABSENT, Absent, Json, canonical, same
 from schema.diff import diff
 from schema.events import Event
 from schema.listkeys import heuristic
@@ -27,6 +27,16 @@ Chosen = Callable[[Event], bool]
 def equal(one: Any, other: Any) -> bool:
     """Strictly, and absent is absent."""
     return one is other if isinstance(one, Absent) or isinstance(other, Absent) else same(one, other)
+
+
+def unordered(value: Any) -> Any:
+    """Without the order of lists whose items are known by a key: for drift it says nothing."""
+    if isinstance(value, dict):
+        return {name: unordered(part) for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    items = [unordered(item) for item in value]
+    return sorted(items, key=canonical) if heuristic((), value, value) else items
 
 
 def by_name(told: Iterable[Told]) -> dict[Name, list[Told]]:
@@ -109,7 +119,8 @@ class Onset:
 
 def onset(life: Sequence[Told], path: Path, expected: Json | Absent, floor: datetime) -> Onset:
     """Of a place that differs in the last of these versions. None: it differed already at `floor`."""
-    values = [(each, equal(value_at(each.state, path), expected)) for each in life]
+    wanted = unordered(expected)
+    values = [(each, equal(unordered(value_at(each.state, path)), wanted)) for each in life]
     began = [number for number, (each, _) in enumerate(values) if each.event.ts <= floor]
     seen = values[began[-1] :] if began else values
     flaps = sum(well and not before for (_, before), (_, well) in pairwise(seen))

@@ -11,7 +11,7 @@ from query.app import create_app
 from query.settings import QuerySettings
 from schema.canonical import Json
 from schema.chdb import ChdbStore
-from tests.fakes.history import History, at
+from tests.fakes.history import LEASES, History, at
 
 
 @pytest.fixture
@@ -124,3 +124,22 @@ async def test_what_means_the_same_is_counted_by_its_rule_and_shown_on_request(
     assert (one["result"], one["fields"], one["equal"]) == ("same", [], {"quantity": 1})
     problem = await ask(api, "/api/v1/diff", window | {"without": "nonsense"}, 400)
     assert "no rule 'nonsense'" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("when", "kind", "word"),
+    [
+        ({"from": "2026-03-01T11:00:00Z", "to": "2026-03-01T12:00:30Z"}, "configmaps", "before 2026-03-01T12:00:00"),
+        ({"from": "2026-03-01T12:00:15Z", "to": "now"}, "leases", "off"),
+        ({"from": "2026-03-01T12:00:15Z", "to": "2026-03-01T12:05:00Z"}, "pods", "expired"),
+    ],
+)
+async def test_a_diff_that_cannot_know_everything_says_what_it_does_not_know(
+    api: httpx.AsyncClient, store: ChdbStore, shop: History, when: dict[str, str], kind: str, word: str
+) -> None:
+    shop.serve(LEASES, since=5)
+    shop.gap("pods", 100, 130)
+    shop.store(store)
+    answer = await ask(api, "/api/v1/diff", {"cluster": shop.cluster, "kind": kind, **when})
+    assert not answer["coverage"]["complete"]
+    assert word in str(answer["coverage"]), answer["coverage"]
