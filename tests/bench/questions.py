@@ -26,7 +26,7 @@ from schema.migrate import migrate
 from schema.patch import to_patch
 from schema.paths import render
 from schema.rows import event_rows
-from tests.bench import drifting
+from tests.bench import answers, drifting
 from tests.bench.report import figure, median, quantile, say
 from tests.bench.shapes import MAKERS
 from tests.bench.workload import SORTS, STATES
@@ -56,6 +56,7 @@ def run(home: Path, *, events: int) -> None:
         _snapshot(store, events)
         _snapshot_diff(store, events)
         drifting.run(store, _shape(1), objects=CROWDED, events=events, now=END)
+        answers.run(store, events=events, objects=OBJECTS, end=END, span=SPAN, namespace=_namespace)
     finally:
         store.close()
 
