@@ -196,8 +196,8 @@ def _before(store: Store, question: Question) -> dict[int, list[Said]]:
             UNION ALL
             SELECT life, {_WORD} AS word, ts FROM marks {where(today)})
         GROUP BY life"""
-    notes = _notes(store, question)
-    return {key: [(-1, *_spelled(word, notes))] for key, word in zip(*_columns(store, sql, params), strict=True)}
+    spelled = _Spelled(_notes(store, question))
+    return {key: [(-1, *spelled[word])] for key, word in zip(*_columns(store, sql, params), strict=True)}
 
 
 def _each(store: Store, question: Question) -> dict[int, list[Said]]:
@@ -217,14 +217,14 @@ def _steps(store: Store, question: Question, width: int) -> dict[int, list[Said]
     sql = f"""
         SELECT life, intDiv({_MS}, {{width:Int64}}) AS bin, max({_WORD}), argMax({_WORD}, ts)
         FROM marks {within} GROUP BY life, bin ORDER BY life, bin"""
-    notes, found = _notes(store, question), dict[int, list[Said]]()
+    spelled, found = _Spelled(_notes(store, question)), dict[int, list[Said]]()
     for key, step, worst, last in zip(*_columns(store, sql, params), strict=True):
         said = found.setdefault(key, [])
         if said and said[-1][0] == step * width:
             said.pop()  # what came last in the step before gives way to the worst of this one
-        said.append((step * width, *_spelled(worst, notes)))
+        said.append((step * width, *spelled[worst]))
         if worst != last:
-            said.append(((step + 1) * width, *_spelled(last, notes)))
+            said.append(((step + 1) * width, *spelled[last]))
     return found
 
 
@@ -242,8 +242,16 @@ def _notes(store: Store, question: Question) -> dict[int, str]:
     return dict(zip(numbers, notes, strict=True))
 
 
-def _spelled(word: int, notes: dict[int, str]) -> tuple[int, str]:
-    return word >> 56, notes.get(word & (2**56 - 1), "")
+class _Spelled(dict[int, tuple[int, str]]):
+    """(state, note) of each word; there are few, so each is taken apart once."""
+
+    def __init__(self, notes: dict[int, str]) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def __missing__(self, word: int) -> tuple[int, str]:
+        self[word] = found = word >> 56, self._notes.get(word & (2**56 - 1), "")
+        return found
 
 
 def _columns(store: Store, sql: str, params: dict[str, object]) -> list[list[Any]]:

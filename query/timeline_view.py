@@ -37,7 +37,7 @@ by q class noise first_sight`) and
              "epoch": {"mark": [index], "epoch": [number]},        only marks of another epoch than their life's
              "noise": [indexes of marks that are noise; only with noise=off] } | null,
   "bins":  { "width": ms per bin, "lane": [lane], "bin": [n], "count": [n], "class": [highest code], "human": [0|1] }
-             sorted by lane, then bin | null,
+             sorted by lane; lives of one lane may both have a cell in a bin | null,
   "overview": { "width": ms per column, "loud": [n], "quiet": [n] },   loud: spec, rollout, drift, delete, create
   "spans": [ {"class": "gap"|"late", "from": ms, "to": ms, "cluster", "resource" ("" = all), "namespace" ("" = all),
               "reason", "id"} ] }                                  where nobody was watching; the text is in `coverage`
@@ -52,16 +52,16 @@ of the well-known kinds, and generally what `metadata.deletionTimestamp`, `statu
 Available, Failed, Progressing]` and `observedGeneration` say. What has no health `exists`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import accumulate
 from typing import Any
 
 import msgspec
 
 from query import timeline_sql as sql
 from query.models import Coverage, Hidden
+from query.timeline_columns import deltas, runs_of, sparse, steps_of
 from query.timeline_sql import LifeRow, Question, Said
 from schema.store import Store
 
@@ -72,9 +72,9 @@ MOST_MARKS = 200_000
 MOST_LANES = 100_000
 GONE = -1
 
-_CELLS = 200_000
+_CELLS = 120_000
 """Bins of an answer, roughly: many lanes get wider ones."""
-_FEWEST, _COLUMNS = 12, 240
+_FEWEST, _COLUMNS = 8, 240
 
 
 class Spans(msgspec.Struct, kw_only=True, rename={"kind": "class", "from_": "from"}):
@@ -241,11 +241,15 @@ def _draw(
         answer.marks = _marks(table, rows, words)
 
 
-def _count(table: _Table, rows: Sequence[Sequence[int]], binned: bool) -> None:
-    counts: Iterable[int] = rows[2] if binned else [1] * len(rows[0])
-    for key, changes, at in zip(rows[0], counts, rows[5] if binned else rows[1], strict=True):
+def _count(table: _Table, rows: Sequence[list[int]], binned: bool) -> None:
+    if binned:
+        for key, run in runs_of(rows[0]).items():
+            if (life := table.place.get(key)) is not None:
+                table.touched(table.lane[life], sum(rows[2][run]), max(rows[5][run]))
+        return
+    for key, at in zip(rows[0], rows[1], strict=True):
         if (life := table.place.get(key)) is not None:
-            table.touched(table.lane[life], changes, at)
+            table.touched(table.lane[life], 1, at)
 
 
 def _only_changed(table: _Table, owners: dict[int, str], all_quiet: bool) -> _Table:
@@ -331,23 +335,17 @@ def _lives(table: _Table) -> Columns:
     }
 
 
-def _bins(table: _Table, rows: Sequence[Sequence[int]], width: int) -> Bins:
-    """Of all lives of a lane together."""
-    cells: dict[tuple[int, int], tuple[int, int, int]] = {}
-    for key, step, count, kind, human, _ in zip(*rows, strict=True):
-        if (life := table.place.get(key)) is not None:
-            cell = table.lane[life], step
-            had = cells.get(cell)
-            cells[cell] = (had[0] + count, max(had[1], kind), max(had[2], human)) if had else (count, kind, human)
-    order = sorted(cells)
-    return Bins(
-        width=width,
-        lane=[lane for lane, _ in order],
-        bin=[step for _, step in order],
-        count=[cells[cell][0] for cell in order],
-        kind=[cells[cell][1] for cell in order],
-        human=[cells[cell][2] for cell in order],
-    )
+def _bins(table: _Table, rows: Sequence[list[int]], width: int) -> Bins:
+    """Lives that share a lane come one after the other; the few cells that they share stay apart, as two."""
+    runs = runs_of(rows[0])
+    found = Bins(width=width, lane=[], bin=[], count=[], kind=[], human=[])
+    into = (found.bin, found.count, found.kind, found.human)
+    for lane, each in zip(table.lane, table.lives, strict=True):
+        if (run := runs.get(each.key)) is not None:
+            found.lane += [lane] * (run.stop - run.start)
+            for column, values in zip(into, rows[1:5], strict=True):
+                column += values[run]
+    return found
 
 
 def _marks(table: _Table, rows: Sequence[list[Any]], words: _Words) -> dict[str, object]:
@@ -356,38 +354,14 @@ def _marks(table: _Table, rows: Sequence[list[Any]], words: _Words) -> dict[str,
     _, at, kind, op, actor, human, seq, error, epoch, noise = ([column[n] for n in known] for column in rows)
     life = [table.place[rows[0][n]] for n in known]
     return {
-        "t": _deltas(at),
+        "t": deltas(at),
         "life": life,
         "class": kind,
         "op": op,
         "actor": [words(str(each)) for each in actor],
         "human": [n for n, each in enumerate(human) if each],
-        "seq": _steps_of(life, seq),
-        "error": _sparse("ms", error, [not each for each in error]),
-        "epoch": _sparse("epoch", epoch, [each == table.lives[at].epoch for each, at in zip(epoch, life, strict=True)]),
+        "seq": steps_of(life, seq),
+        "error": sparse("ms", error, [not each for each in error]),
+        "epoch": sparse("epoch", epoch, [each == table.lives[at].epoch for each, at in zip(epoch, life, strict=True)]),
         "noise": [n for n, each in enumerate(noise) if each],
     }
-
-
-def _deltas(values: Sequence[int]) -> list[int]:
-    return [now - before for before, now in zip([0, *values], values, strict=False)]
-
-
-def undeltas(values: Sequence[int]) -> list[int]:
-    """What `t` says: milliseconds after the origin."""
-    return list(accumulate(values))
-
-
-def _steps_of(lives: Sequence[int], seqs: Sequence[int]) -> list[int]:
-    last: dict[int, int] = {}
-    found = []
-    for life, seq in zip(lives, seqs, strict=True):
-        found.append(seq - last.get(life, 0))
-        last[life] = seq
-    return found
-
-
-def _sparse(name: str, values: Sequence[object], usual: Sequence[bool]) -> dict[str, list[object]]:
-    """Only what is out of the ordinary, with its mark."""
-    rare = [n for n, each in enumerate(usual) if not each]
-    return {"mark": [*rare], name: [values[n] for n in rare]}

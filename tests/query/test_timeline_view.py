@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from query.app import create_app
 from query.settings import QuerySettings
-from query.timeline_view import CLASSES, STATES, undeltas
+from query.timeline_columns import undeltas
+from query.timeline_view import CLASSES, STATES
 from schema.canonical import Json, JsonObject
 from schema.chdb import ChdbStore
 from schema.events import Involved
