@@ -308,7 +308,9 @@ function rulerGaps(g: G, p: Palette, scene: Scene, x: (t: number) => number, wid
 function counted(model: Model, range: View, width: number): { loud: ArrayLike<number>; quiet: ArrayLike<number>; width: number } {
   const key = `${range.t0} ${range.t1} ${width}`, had = overviews.get(model);
   if (had?.key === key) return had;
-  const everything = Int32Array.from(model.t, (_, i) => i), { loud, all } = columns(model, everything, range, width, 3);
+  const everything = new Int32Array(model.t.length);
+  for (let i = 0; i < everything.length; i++) everything[i] = i;
+  const { loud, all } = columns(model, everything, range, width, 3);
   const made = { key, loud, quiet: all.map((n, c) => n - loud[c]!), width: ((range.t1 - range.t0) / width) * 3 };
   overviews.set(model, made);
   return made;

@@ -21,15 +21,18 @@ export interface Palette {
 export const SPRITE = 28;
 
 export function readPalette(dark: boolean): Palette {
-  const probe = document.body.appendChild(document.createElement("i"));
-  probe.hidden = true;
   const css = {} as Record<Colour, string>;
   const forced = matchMedia("(forced-colors: active)").matches;
-  for (const name of NAMES) {
+  // All probes first, then all answers: styles are computed once.
+  const box = document.body.appendChild(document.createElement("div"));
+  box.hidden = true;
+  const probes = NAMES.map(name => {
+    const probe = box.appendChild(document.createElement("i"));
     probe.style.color = `var(--${name})`;
-    css[name] = getComputedStyle(probe).color;
-  }
-  probe.remove();
+    return probe;
+  });
+  NAMES.forEach((name, n) => { css[name] = getComputedStyle(probes[n]!).color; });
+  box.remove();
   if (forced) forceColours(css);
   const ratio = devicePixelRatio || 1;
   const font = getComputedStyle(document.body).fontFamily;

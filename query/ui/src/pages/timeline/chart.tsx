@@ -2,17 +2,17 @@
 import type { ComponentChildren } from "preact";
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { isDark, painted } from "../../state/view";
+import { painted } from "../../state/view";
 import { StateGlyph } from "../../ui/glyphs";
 import { Kind } from "../../ui/parts";
 import { visible } from "../../ui/safe";
+import { palette } from "../../ui/strip";
 import { PinIcon } from "../../ui/glyphs";
 import { count, duration, hms, many } from "../../ui/time";
 import { describe, drawLanes, drawOverview, drawRuler } from "../../timeline/draw";
 import { lanesGestures, overviewGestures, rulerGestures, type Hit } from "../../timeline/gestures";
 import type { Model } from "../../timeline/model";
 import { STATE_NAMES } from "../../timeline/model";
-import { type Palette, readPalette } from "../../timeline/palette";
 import { type Row, shortName } from "../../timeline/rows";
 import * as stage from "../../timeline/stage";
 import { zone } from "../../state/view";
@@ -26,7 +26,6 @@ const coarse = matchMedia("(pointer: coarse)");
 
 export function Chart({ model, news, onNews, empty }: { model: Model; news: number; onNews: () => void; empty?: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null), over = useRef<HTMLCanvasElement>(null), ruler = useRef<HTMLCanvasElement>(null), lanes = useRef<HTMLCanvasElement>(null), tip = useRef<HTMLDivElement>(null);
-  const palette = useRef<Palette>(undefined);
   const size = useSignal({ height: 0, lane: 22 });
   const first = useSignal(0);
   const buffer = useRef(new Uint8Array(0));
@@ -64,7 +63,7 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
     due.current = 0;
     const s = stage.scene();
     if (!s || !lanes.current || !over.current || !ruler.current) return;
-    const p = (palette.current ??= readPalette(isDark()));
+    const p = palette();
     const { from, to } = span.peek(), w = stage.width.peek(), lane = size.peek().lane;
     if (buffer.current.length < w + 1) buffer.current = new Uint8Array(Math.ceil(w) + 1);
     const began = performance.now();
@@ -77,13 +76,10 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
     if (performance.getEntriesByName("timeline-first").length === 0) performance.measure("timeline-first", "timeline-data");
   };
   useSignalEffect(() => {
-    void painted.value;
-    palette.current = undefined;
-  });
-  useSignalEffect(() => {
     void [stage.scene(), stage.rows.value, span.value, size.value, stage.width.value, painted.value, stage.overall.value];
     due.current ||= requestAnimationFrame(paint);
   });
+  useLayoutEffect(() => { due.current ||= requestAnimationFrame(paint); }, []);
   useEffect(() => () => cancelAnimationFrame(due.current), []);
 
   useEffect(() => {

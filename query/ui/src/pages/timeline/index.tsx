@@ -1,7 +1,7 @@
 /** The timeline: overview, ruler, lanes with their tree, and the panel that says who, what, when and whether it is still so. */
 import "./style.css";
 import { useComputed, useSignalEffect } from "@preact/signals";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask } from "../../api/client";
 import type { TimelineAnswer } from "../../api/timeline";
 import type { ClusterItem } from "../../api/types";
@@ -13,6 +13,7 @@ import { command, covered } from "../../state/view";
 import { Legend } from "../../ui/glyphs";
 import { Failure, FailureStrip, Loading } from "../../ui/parts";
 import { shellWord } from "../../ui/kinds";
+import { palette } from "../../ui/strip";
 import { count } from "../../ui/time";
 import { decode } from "../../timeline/model";
 import { useDetail } from "../../timeline/detail";
@@ -39,7 +40,9 @@ export default function TimelinePage() {
     return decode(answer.data);
   }, [answer.data]);
   useEffect(() => stage.bind(), []);
-  useEffect(() => {
+  useEffect(() => void palette(), []); // while the answer is on its way
+  // Before the first frame, so that it shows the data.
+  useLayoutEffect(() => {
     if (!model) return;
     stage.skew.value = model.openEnd ? model.to - answer.readAt : 0;
     stage.model.value = model;
