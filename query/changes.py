@@ -177,14 +177,17 @@ def _page(store: Store, ask: Ask, head: int, last: list[cursors.Scalar]) -> list
             ORDER BY {_order(ask)} LIMIT 1 BY {records.KEY} LIMIT {ask.limit + 1}"""
         return records.events(store.rows(sql, params))
     params["head"] = head
+    page = f"""FROM changes FINAL {where([*within, "log_order <= {head:UInt64}"])}
+        ORDER BY {_order(ask)} LIMIT {ask.limit + 1}"""
+    narrow = store.rows(f"SELECT {records.NARROW} {page}", params)
+    if not narrow:
+        return []
+    # Every column costs a look into each granule: from the wide table only what the narrow one has not.
     sql = f"""
-        SELECT {records.WITHOUT_OBJECT} FROM events
-        WHERE ({records.KEY}) IN (
-            SELECT {records.KEY} FROM changes FINAL {where([*within, "log_order <= {head:UInt64}"])}
-            ORDER BY {_order(ask)} LIMIT {ask.limit + 1})
-          {"".join(f" AND {each}" for each in window(params, ask.after, ask.until))}
-        ORDER BY {_order(ask)} LIMIT 1 BY {records.KEY}"""
-    return records.events(store.rows(sql, params))
+        SELECT {records.KEY}, {records.WIDE} FROM events
+        WHERE ({records.KEY}) IN (SELECT {records.KEY} {page})
+          {"".join(f" AND {each}" for each in window(params, ask.after, ask.until))}"""
+    return records.joined(narrow, store.rows(sql, params))
 
 
 def _selected(store: Store, ask: Ask, found: list[Event]) -> list[Event]:

@@ -21,6 +21,32 @@ WITHOUT_OBJECT = EVENT_COLUMNS.replace("`object`", "''")
 """EVENT_COLUMNS for lists: the state stays on disk. No alias: conditions on `object` must still mean the column."""
 
 
+_WIDE = ("since", "patch", "managed", "hash")
+_NAMES = EVENT_COLUMNS.replace("`", "").split(", ")
+_KEY_PLACES = [_NAMES.index(name) for name in KEY.replace("`", "").split(", ")]
+_WIDE_PLACES = [_NAMES.index(name) for name in _WIDE]
+
+WIDE = ", ".join(_WIDE)
+"""What `events` has and `changes` has not, without the state."""
+
+NARROW = ", ".join("''" if name in (*_WIDE, "object") else f"`{name}`" for name in _NAMES)
+"""EVENT_COLUMNS as far as `changes` has them; `joined` fills in the rest."""
+
+
+def joined(narrow: Iterable[Row], wide: Iterable[Row]) -> list[Event]:
+    """Rows of NARROW in their order, with those of KEY and WIDE; what `events` does not have is left out."""
+    known = {row[: len(_KEY_PLACES)]: row[len(_KEY_PLACES) :] for row in wide}
+    found = []
+    for row in narrow:
+        values = known.get(tuple(row[place] for place in _KEY_PLACES))
+        if values is not None:
+            whole = list(row)
+            for place, value in zip(_WIDE_PLACES, values, strict=True):
+                whole[place] = value
+            found.append(event_from_row(tuple(whole)))
+    return found
+
+
 def events(rows: Iterable[Row]) -> list[Event]:
     """Rows selected with EVENT_COLUMNS or WITHOUT_OBJECT."""
     return [event_from_row(row) for row in rows]
