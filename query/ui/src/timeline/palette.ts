@@ -14,7 +14,7 @@ export interface Palette {
   /** Forced colours: shapes get outlines. */
   readonly forced: boolean;
   readonly hatch: CanvasPattern | null;
-  readonly sprite: (of: number, human: boolean, big: boolean) => HTMLCanvasElement;
+  readonly sprite: (of: number, human: boolean, big: boolean) => ImageBitmap;
   readonly ratio: number;
 }
 
@@ -36,15 +36,9 @@ export function readPalette(dark: boolean): Palette {
   if (forced) forceColours(css);
   const ratio = devicePixelRatio || 1;
   const font = getComputedStyle(document.body).fontFamily;
-  const made = new Map<number, HTMLCanvasElement>();
-  const sprite = (of: number, human: boolean, big: boolean): HTMLCanvasElement => {
-    const key = of * 4 + (human ? 2 : 0) + (big ? 1 : 0);
-    const had = made.get(key);
-    if (had) return had;
-    const drawn = drawMark(CLASSES[of] ?? "status", human, big, css, ratio);
-    made.set(key, drawn);
-    return drawn;
-  };
+  // All at once, and as bitmaps: a canvas as a source would be settled anew for the first frame, each on its own.
+  const made = CLASSES.flatMap(of => [0, 1, 2, 3].map(kind => drawMark(of, kind >= 2, kind % 2 === 1, css, ratio)));
+  const sprite = (of: number, human: boolean, big: boolean): ImageBitmap => made[of * 4 + (human ? 2 : 0) + (big ? 1 : 0)] ?? made[0]!;
   return { css, font, dark, forced, hatch: hatchPattern(css, ratio), sprite, ratio };
 }
 
@@ -56,15 +50,14 @@ function forceColours(css: Record<Colour, string>): void {
   css.focus = "Highlight";
 }
 
-function canvas(size: number, ratio: number): [HTMLCanvasElement, CanvasRenderingContext2D] {
-  const made = document.createElement("canvas");
-  made.width = made.height = Math.round(size * ratio);
-  const g = made.getContext("2d")!;
+function canvas(size: number, ratio: number): [OffscreenCanvas, OffscreenCanvasRenderingContext2D] {
+  const made = new OffscreenCanvas(Math.round(size * ratio), Math.round(size * ratio));
+  const g = made.getContext("2d", { willReadFrequently: true })!; // small, and never drawn to again: no business of a GPU
   g.scale(ratio, ratio);
   return [made, g];
 }
 
-function drawMark(of: Class, human: boolean, big: boolean, css: Record<Colour, string>, ratio: number): HTMLCanvasElement {
+function drawMark(of: Class, human: boolean, big: boolean, css: Record<Colour, string>, ratio: number): ImageBitmap {
   const [made, g] = canvas(SPRITE, ratio);
   const path = new Path2D(MARK_PATHS[of]);
   g.translate(SPRITE / 2, SPRITE / 2);
@@ -91,7 +84,7 @@ function drawMark(of: Class, human: boolean, big: boolean, css: Record<Colour, s
     g.strokeStyle = css.ink;
     g.stroke();
   }
-  return made;
+  return made.transferToImageBitmap();
 }
 
 /** The one texture of "nobody was watching", opaque, seamless. */

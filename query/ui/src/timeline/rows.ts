@@ -62,8 +62,9 @@ export function plant(model: Model, pinned: ReadonlySet<string> = new Set()): Tr
     roots.push(index);
     settle(index);
   }
+  const top = pinned.size ? Uint8Array.from(lanes, each => Number(pinned.has(laneId(each)))) : new Uint8Array(lanes.length);
   const order = (a: number, b: number): number =>
-    Number(pinned.has(laneId(lanes[b]!))) - Number(pinned.has(laneId(lanes[a]!))) || Number(worst[b]! > READY ? worst[b] : 0) - Number(worst[a]! > READY ? worst[a] : 0) ||
+    top[b]! - top[a]! || Number(worst[b]! > READY ? worst[b] : 0) - Number(worst[a]! > READY ? worst[a] : 0) ||
     last[b]! - last[a]! || (lanes[a]!.resource < lanes[b]!.resource ? -1 : lanes[a]!.resource > lanes[b]!.resource ? 1 : lanes[a]!.name < lanes[b]!.name ? -1 : 1);
   for (const each of children) each.sort(order);
   return { model, children, worst, last, total, groups: group(model, roots.sort(order), total, worst) };
