@@ -135,6 +135,12 @@ def test_what_ended_by_itself_is_told_on_request(store: ChdbStore, history: Hist
     )  # fmt: skip
 
 
+def test_objects_that_nobody_wrote_since_the_baseline_have_no_past_drift(store: ChdbStore, history: History) -> None:
+    web(history, 10, {"replicas": 1})
+    history.store(store)
+    assert not ask(store, history, f"time:{at(15).isoformat()}", ended=True).items
+
+
 def test_what_rests_on_less_than_a_live_watch_has_an_interval(store: ChdbStore, history: History) -> None:
     web(history, 10, {"replicas": 1}, origin="list")
     web(history, 20, {"replicas": 2}, by="x", error=3.0)
