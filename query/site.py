@@ -26,12 +26,12 @@ def site(found: Assets) -> APIRouter:
         router.add_api_route("/", recent, methods=["GET"])
         return router
 
-    @router.get("/")
+    @router.api_route("/", methods=["GET", "HEAD"])
     async def home(request: Request) -> Response:
         """The interface."""
         return _answer(index, request)
 
-    @router.get("/{name:path}")
+    @router.api_route("/{name:path}", methods=["GET", "HEAD"])
     async def file_or_page(request: Request, name: str) -> Response:
         """A built file, or the document for a page's address."""
         asset = found.get(name)
