@@ -58,10 +58,14 @@ class Face:
         self._pool = ThreadPoolExecutor(8)
 
     async def answer(self, request: web.Request) -> web.Response:
-        body = await request.read()
+        options, body = dict(request.query), b""
+        if request.content_type == "multipart/form-data":  # how clickhouse-connect sends what is too long for a URL
+            options |= {name: str(value) for name, value in (await request.post()).items()}
+        else:
+            body = await request.read()
         loop = asyncio.get_running_loop()
         try:
-            out = await loop.run_in_executor(self._pool, self._run, body, dict(request.query))
+            out = await loop.run_in_executor(self._pool, self._run, body, options)
         except Exception as error:
             # The engine's own text, as the server would send it.
             code = _CODE.search(str(error))

@@ -88,6 +88,11 @@ def test_moments_are_compared_to_the_microsecond(store: Store) -> None:
     assert store.arrow(sql, params)["n"].to_pylist() == [1, 2]
 
 
+def test_a_parameter_may_be_longer_than_a_url(store: Store) -> None:
+    names = [f"a-name-that-is-not-short-{number}" for number in range(5_000)]
+    assert store.rows("SELECT length({names:Array(String)})", {"names": names}) == [(5_000,)]
+
+
 def test_a_percent_sign_is_no_placeholder(store: Store) -> None:
     sql = "SELECT 'a%b' LIKE 'a%', {n:UInt64}"
     assert store.rows(sql, {"n": 1}) == [(1, 1)]
