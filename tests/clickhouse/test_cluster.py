@@ -49,7 +49,9 @@ def test_a_history_fits_into_a_cluster(cluster: ClickHouseStore, tmp_path: Path)
         assert copy(source, cluster, say=lambda _: None).rows > 1000
     finally:
         source.close()
-    engines: dict[str, str] = dict(cluster.rows("SELECT name, engine FROM system.tables WHERE database = 'kubelapse_shard'"))
+    engines: dict[str, str] = dict(
+        cluster.rows("SELECT name, engine FROM system.tables WHERE database = 'kubelapse_shard'")
+    )
     assert engines["events"] == "ReplicatedReplacingMergeTree"
     assert cluster.rows("SELECT engine FROM system.tables WHERE database = 'kubelapse' AND name = 'events'") == [
         ("Distributed",)
