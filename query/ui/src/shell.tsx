@@ -13,6 +13,7 @@ import { Brand, FindIcon, Legend, ThemeIcon } from "./ui/glyphs";
 import { shortKind } from "./ui/kinds";
 import { CoverageChip, Dialog, Failure } from "./ui/parts";
 import { RangeDialog } from "./ui/range";
+import { useRefresh } from "./ui/refresh";
 import { visible } from "./ui/safe";
 import { duration, hms, instant, moment, zoneName } from "./ui/time";
 
@@ -78,7 +79,9 @@ function Bar() {
 }
 
 function Scope() {
-  const clusters = useAnswer<{ items: ClusterItem[] }>("clusters");
+  const again = useRefresh(15_000, 15_000);
+  const clusters = useAnswer<{ items: ClusterItem[] }>("clusters", {}, again);
+  useEffect(() => { recorded.value = clusters.data?.items ?? []; }, [clusters.data]);
   const scope = param("cluster") ? { cluster: param("cluster") } : {};
   const namespaces = useAnswer<{ items: NamespaceItem[] }>("namespaces", scope);
   const kinds = useAnswer<{ items: KindItem[] }>("kinds", scope);
@@ -150,12 +153,23 @@ function LiveButton() {
   return <button type="button" class={`btn live ${on ? state : ""}`} aria-pressed={on} title={title} onClick={turnLive}>{word}</button>;
 }
 
+const recorded = signal<readonly ClusterItem[]>([]);
+/** A cluster from which nothing was heard for so long is told of. */
+const SILENT = 60_000;
+
 /** Stale never looks fresh: the server is silent, or the recording is behind. */
 function Stale() {
   const { state, heard, retryAt } = feed.value;
+  const asked = param("cluster").split(",").filter(Boolean);
+  const silent = recorded.value.filter(each => each.watermark && now.value - Date.parse(each.watermark) > SILENT && (!asked.length || asked.includes(each.cluster)));
+  if (following() && state === "live" && silent.length) return (
+    <div class="strip quiet" role="note">{silent.slice(0, 3).map(each => (
+      <span key={each.cluster}><b>Last heard from {visible(each.cluster)} at {moment(Date.parse(each.watermark!), zone.value, now.value)}</b>, {duration(now.value - Date.parse(each.watermark!))} ago.</span>
+    ))}{silent.length > 3 && <span>And from {silent.length - 3} more.</span>}<span>What happened since is not known.</span></div>
+  );
   if (!following() || state !== "away" || !heard) return null; // never heard: the page says what it failed with
   return (
-    <div class="strip" role="status">
+    <div class="strip" role="note">
       <b>Last heard from the server at {hms(heard, zone.value)}</b>
       <span>{duration(Math.max(0, now.value - heard))} ago. Trying again in {duration(Math.max(0, Math.ceil((retryAt - now.value) / 1000) * 1000))}. What is here can still be searched and copied.</span>
       <button type="button" class="btn small" onClick={retryNow}>Try now</button>

@@ -131,7 +131,7 @@ export function FailureStrip({ error, readAt, onRetry }: { error: Error; readAt:
   if (error instanceof Unreachable && following() && feed.value.state === "away") return null; // the frame says so already
   const what = error instanceof Refused ? error.problem.detail : error instanceof Unreachable ? error.message : "The answer could not be read.";
   return (
-    <div class="strip" role="status">
+    <div class="strip" role="note">
       <b>{visible(what)}</b><span>{readAt ? `What is here was read at ${hms(readAt, zone.value)}, ${duration(Math.max(0, now.value - readAt))} ago.` : `Since ${hms(opened, zone.value)}.`}</span>
       <button type="button" class="btn small" onClick={onRetry}>Try now</button>
     </div>

@@ -58,9 +58,8 @@ export default function Home() {
     <>
       {answer.error && <FailureStrip error={answer.error} readAt={answer.readAt} onRetry={answer.reload} />}
       <div class="page home">
-        <div class="head"><h1>{unwatched ? "Nobody was watching in this range" : live.length ? `${many(live.length, "thing")} ${live.length === 1 ? "needs" : "need"} eyes` : past.length ? "Nothing fails now" : "Nothing needs eyes"}</h1>
-          <span class="mut">{scope}{param("ns") && ` / ${visible(param("ns"))}`}, as of {moment(t, zone.value, now.value)} {zone.value === "UTC" ? "UTC" : ""}</span>
-          {stale && <span class="tag unknown"><span>last heard {duration(Math.max(0, now.value - t))} ago</span></span>}</div>
+        <div class="head"><h1>{unwatched ? "Nobody was watching in this range" : live.length ? `${many(live.length, "thing")} ${live.length === 1 ? "needs" : "need"} eyes` : stale ? "Nothing failed when last heard" : past.length ? "Nothing fails now" : "Nothing needs eyes"}</h1>
+          <span class="mut">{scope}{param("ns") && ` / ${visible(param("ns"))}`}, as of {moment(t, zone.value, now.value)} {zone.value === "UTC" ? "UTC" : ""}</span></div>
         <div class="two">
           <div class="stack wide">
             <section class="sheet" aria-label="Needs eyes now">
