@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from query import records
 from query.models import Hidden
 from query.scope import ChangeFilter, Scope, where, window
@@ -76,8 +78,7 @@ class Question:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class LifeRow:
+class LifeRow(msgspec.Struct, frozen=True):
     """One life that touched the window. `began`, `ended`: ms; None = before we looked, still there."""
 
     cluster: str

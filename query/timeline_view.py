@@ -72,9 +72,9 @@ MOST_MARKS = 200_000
 MOST_LANES = 100_000
 GONE = -1
 
-_CELLS = 120_000
+_CELLS = 100_000
 """Bins of an answer, roughly: many lanes get wider ones."""
-_FEWEST, _COLUMNS = 8, 240
+_FEWEST, _COLUMNS = 6, 240
 
 
 class Spans(msgspec.Struct, kw_only=True, rename={"kind": "class", "from_": "from"}):
