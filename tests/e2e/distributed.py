@@ -93,6 +93,8 @@ class Distributed:
     def __exit__(self, *_: object) -> None:
         for scenario in self.scenarios:
             scenario.truth.stop()
+            if scenario.recorder.process is not None:  # one that was there before
+                scenario.recorder.kill()
         for stage in (*self.collectors, *self.ingesters, self.query):
             stage.kill()
         self._stack.close()

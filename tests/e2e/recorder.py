@@ -54,7 +54,7 @@ class Recorder:
             self.wait_ready()
         return self
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = 120) -> None:
         """Until /readyz says yes."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
