@@ -43,6 +43,7 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 CLIENT: Final = "kubelapse"
 START_TIMEOUT: Final = 15.0
 TOKEN_TIMEOUT: Final = 10.0
+_LOOK_EVERY: Final = 0.25
 # Codes of the protocol: https://kafka.apache.org/protocol#protocol_error_codes
 _UNKNOWN_TOPIC, _TOPIC_EXISTS, _INVALID_REPLICATION = 3, 36, 38
 
@@ -337,7 +338,17 @@ async def create(broker: Broker, specs: Sequence[TopicSpec]) -> list[str]:
     for name, code, *message in answer.topic_errors:
         if code and code != _TOPIC_EXISTS:
             raise _not_made(name, code, message[0] if message else "", broker)
-    return [spec.name for spec in missing]
+    names = [spec.name for spec in missing]
+    await _known(broker, names)
+    return names
+
+
+async def _known(broker: Broker, names: Sequence[str]) -> None:
+    """Until the broker that answers knows what the controller has made; a busy one may take seconds."""
+    for _ in range(int(START_TIMEOUT / _LOOK_EVERY)):
+        if len(await describe(broker, names)) == len(names):
+            return
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 async def check(broker: Broker, specs: Sequence[TopicSpec]) -> list[Difference]:
