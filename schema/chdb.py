@@ -2,7 +2,7 @@
 
     DIR/lock         who holds it (schema.lockfile)
     DIR/config.xml   the engine's settings, written at each start (else it would look in the working directory)
-    DIR/users.xml    defaults of every query
+    DIR/users.xml    defaults of every query, and what the roles of the application and of ad-hoc SQL may do
     DIR/engine/      ClickHouse's own files, temporary ones included
 
 Rows and statements go through clickhouse-connect, as over HTTP. Arrow answers come from the engine directly, without
@@ -32,9 +32,11 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schema import lockfile
+from schema.chdb_sandbox import GRANTS_XML, ChdbSandbox, users_xml
 from schema.dialect import failure, given, literal, quoted
 from schema.lockfile import LockFile
 from schema.pool import Pool
+from schema.sandbox import Sandbox
 from schema.store import Params, Row, StoreError, StoreFull, StoreReadOnly
 
 _BUSY_HANDLES = 10.0  # seconds that close() waits for calls of other threads
@@ -102,7 +104,7 @@ class ChdbStore:
             raise _file_failure(path, error) from error
         store = cls(path.resolve(), lock, database)
         try:
-            _prepare(store._path, limits or EngineLimits())
+            _prepare(store._path, database, limits or EngineLimits())
             with store._pool.lend():  # starts the engine
                 return store
         except OSError as error:
@@ -165,6 +167,11 @@ class ChdbStore:
         with self._pool.lend() as handle, _engine_errors():
             handle.client.command(sql, parameters=given(sql, params))
 
+    def sandbox(self) -> Sandbox:
+        """The door of ad-hoc SQL."""
+        dsn = f"{self._path / 'engine'}?config-file={self._path / 'config.xml'}"
+        return ChdbSandbox(dsn, self._database, self._pool.lend, self.command)
+
     def close(self) -> None:
         """Release every handle, then the directory. Calls that are under way are waited for."""
         self._pool.close(patience=_BUSY_HANDLES)
@@ -223,11 +230,12 @@ def _arrow_file(directory: Path, rows: pa.Table) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def _prepare(path: Path, limits: EngineLimits) -> None:
+def _prepare(path: Path, database: str, limits: EngineLimits) -> None:
     """Write the engine's settings, and sweep what a killed process left in its temporary directory."""
     shutil.rmtree(path / "tmp", ignore_errors=True)
     (path / "tmp").mkdir()
-    values = {"directory": escape(str(path)), **asdict(limits)}
+    rights = {"roles": users_xml(escape(database)), "grants": GRANTS_XML}
+    values = {"directory": escape(str(path)), **rights, **asdict(limits)}
     (path / "config.xml").write_text(_CONFIG.format_map(values), encoding="utf-8")
     (path / "users.xml").write_text(_USERS.format_map(values), encoding="utf-8")
 
@@ -268,11 +276,13 @@ _USERS = """<clickhouse>
     <max_memory_usage>{query_memory}</max_memory_usage>
     <max_execution_time>{query_seconds}</max_execution_time>
   </default></profiles>
+  {roles}
   <users><default>
     <password></password>
     <networks><ip>127.0.0.1</ip></networks>
     <profile>default</profile>
     <quota>default</quota>
+    {grants}
   </default></users>
   <quotas><default></default></quotas>
 </clickhouse>

@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 from clickhouse_connect.driver.httputil import get_pool_manager
 from urllib3.exceptions import HTTPError
 
+from schema.clickhouse_sandbox import ClickHouseSandbox
 from schema.dialect import failure, given, quoted, shorten
 from schema.pool import Pool
 from schema.store import Params, QueryFailed, Row, StoreError, StoreUnavailable
@@ -134,6 +135,10 @@ class ClickHouseStore:
         """A statement without an answer (DDL, OPTIMIZE)."""
         with self._pool.lend() as client, self._errors():
             client.command(sql, parameters=given(sql, params))
+
+    def locked_down(self) -> ClickHouseSandbox:
+        """The door of ad-hoc SQL, where this store was opened as the user that may do nothing else (`schema.roles`)."""
+        return ClickHouseSandbox(self._pool.lend, self._errors, self.close)
 
     def close(self) -> None:
         """Release every client. Calls that are under way are waited for."""

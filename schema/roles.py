@@ -2,7 +2,7 @@
 
     kubelapse_ingest    SELECT and INSERT on the database; inserts wait for a majority of replicas
     kubelapse_query     answers: SELECT, and INSERT into what users write (pins, notes, ...); bounded in time and memory
-    kubelapse_readonly  ad-hoc SQL: SELECT only, and no setting may be raised above its bound
+    kubelapse_readonly  ad-hoc SQL: SELECT on its views and what they read, and no setting may be raised above its bound
 
 Users are the operator's: `CREATE USER reader IDENTIFIED ... DEFAULT ROLE kubelapse_query`. `readonly = 2`, as clients
 send settings with each query (clickhouse-connect does); the bounds keep them from raising these. A read-only profile
@@ -12,7 +12,10 @@ alone is no sandbox: table functions that reach files and the network are revoke
 from collections.abc import Sequence
 
 from schema.dialect import literal, quoted
+from schema.sandbox import PREFIX, READABLE
 
+RECORDED: Sequence[str] = tuple(name for name in READABLE if not name.startswith(PREFIX) and name != "history")
+"""Tables with rows of clusters that ad-hoc SQL reads."""
 USER_DATA: Sequence[str] = ("pins", "baselines", "notes", "saved")
 _QUERY_MEMORY = 4 * 2**30
 _SQL_MEMORY = 2**30
@@ -48,8 +51,30 @@ def _grants(database: str, on_cluster: str) -> list[str]:
         f"GRANT {on_cluster} SELECT, INSERT ON {every} TO kubelapse_ingest",
         f"GRANT {on_cluster} SELECT ON {every} TO kubelapse_query",
         *(f"GRANT {on_cluster} INSERT ON {quoted(database)}.{quoted(t)} TO kubelapse_query" for t in USER_DATA),
-        f"GRANT {on_cluster} SELECT ON {every} TO kubelapse_readonly",
+        *(f"GRANT {on_cluster} SELECT ON {quoted(database)}.{quoted(t)} TO kubelapse_readonly" for t in READABLE),
     ]
+
+
+def reader(
+    name: str, password_sha256: str, *, clusters: Sequence[str] = (), database: str, on_cluster: str = ""
+) -> list[str]:
+    """Statements that make the user of ad-hoc SQL (KUBELAPSE_SQL_STORE); `clusters`: all that it may see, () = all.
+
+    Row policies hold for the tables, so for every view over them; other users see what they saw.
+    """
+    made = [
+        f"CREATE USER IF NOT EXISTS {quoted(name)} {on_cluster} IDENTIFIED WITH sha256_hash "
+        f"BY {literal(password_sha256)} DEFAULT ROLE kubelapse_readonly",
+        f"GRANT {on_cluster} kubelapse_readonly TO {quoted(name)}",
+    ]
+    limited = [row_policy(database, table, clusters, on_cluster=on_cluster) for table in RECORDED] if clusters else []
+    open_to_others = [
+        f"CREATE ROW POLICY OR REPLACE kubelapse_others {on_cluster} ON {quoted(database)}.{quoted(table)} "
+        "FOR SELECT USING 1 TO ALL EXCEPT kubelapse_readonly"
+        for table in RECORDED
+        if clusters
+    ]
+    return [*made, *limited, *open_to_others]
 
 
 def row_policy(database: str, table: str, clusters: Sequence[str], *, on_cluster: str = "") -> str:

@@ -32,6 +32,8 @@ KEYS = {
 WHOLE = "0"  # every row goes to the first shard
 
 _MADE = re.compile(r"CREATE (?:TABLE|VIEW) IF NOT EXISTS (\w+)")
+_PARAMETER = re.compile(r"\{\w+:[A-Z]")
+_SOURCE = re.compile(r"\bFROM ([a-z]\w*)")
 
 
 class UnknownCluster(StoreError):
@@ -74,14 +76,30 @@ class Sharded:
             f"ENGINE = Distributed({literal(self.cluster)}, {literal(self.local)}, {literal(table)}, {key})"
         )
 
+    def again(self, view: str, sql: str) -> str:
+        """A view with parameters, which no table can stand for: made once more, over the tables over all shards."""
+        made = self.topology.fill(sql)
+        made = _MADE.sub(f"CREATE OR REPLACE VIEW {quoted(self.database)}.{quoted(view)}", made, count=1)
+        return _SOURCE.sub(lambda found: f"FROM {quoted(self.database)}.{quoted(found[1])}", made)
+
     def distribute(self) -> list[str]:
-        """`distributed` of everything that can be read."""
-        return [self.distributed(table) for table in tables(migrations())]
+        """`distributed` of everything that can be read, or `again`."""
+        asking = parameterised(migrations())
+        return [
+            self.again(name, asking[name]) if name in asking else self.distributed(name)
+            for name in tables(migrations())
+        ]
 
 
 def tables(files: Sequence[Migration]) -> list[str]:
     """Names of all tables and views that can be read, the ledger first; views that only fill tables are left out."""
     return ["schema_migrations", *(name for file in files for name in _MADE.findall(file.sql))]
+
+
+def parameterised(files: Sequence[Migration]) -> dict[str, str]:
+    """Views that are asked with parameters, by name: their statements."""
+    every = (sql for file in files for sql in statements(file.sql))
+    return {found[1]: sql for sql in every if "VIEW" in sql and _PARAMETER.search(sql) and (found := _MADE.search(sql))}
 
 
 def migrate(store: Store, beside: Callable[[str], Store], sharded: Sharded) -> list[int]:

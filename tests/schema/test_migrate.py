@@ -114,7 +114,8 @@ def test_a_cluster_gets_the_same_tables_with_replicated_engines() -> None:
     for migration in migrations():
         filled = [cluster.fill(sql) for sql in statements(migration.sql)]
         assert all("ON CLUSTER main" in sql for sql in filled if "CREATE" in sql)
-        assert all("{" not in sql for sql in filled)
+        # What is left is a parameter that a view is asked with.
+        assert all("{" not in re.sub(r"\{[A-Z]:[^{}]+\}", "", sql) for sql in filled)
 
 
 def test_no_table_is_made_twice() -> None:

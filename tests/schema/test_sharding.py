@@ -56,6 +56,13 @@ def test_one_object_lies_on_one_shard() -> None:
     assert set(KEYS) <= set(tables(migrations()))
 
 
+def test_a_view_with_parameters_stands_over_the_tables_of_all_shards() -> None:
+    [view] = [each for each in CLUSTER.distribute() if "sql_states_at" in each]
+    assert "CREATE OR REPLACE VIEW `kubelapse`.`sql_states_at` ON CLUSTER `main`" in view
+    assert view.count("FROM `kubelapse`.`events`") == 2
+    assert "Distributed" not in view
+
+
 def test_settings_that_profiles_bound_are_settings_of_the_engine() -> None:
     engine = chdb.connect(":memory:")
     known = set(str(engine.query("SELECT name FROM system.settings", "TabSeparated").data()).split())
