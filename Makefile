@@ -27,11 +27,12 @@ demo: $(READY) ## no cluster needed: a recorded incident, three questions with t
 test: $(READY) $(UI) ## all tests that this machine can run (the first time it builds a control plane: 14 minutes)
 	$(BIN)/pytest $(ARGS)
 
-check: $(READY) $(UI) ## format, lint, types, layers, docs
+check: $(READY) $(UI) ## format, lint, types, layers, docs, and the web interface's own tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	query/ui/npm run --silent test -- --reporter=dot
 	$(BIN)/pytest -q tests/test_architecture.py tests/test_docs.py tests/test_packaging.py
 
 ui: $(UI) ## build the web interface (DEV=1: hot reload on port 5173 against a running kubelapse, KUBELAPSE_SERVER=URL)
