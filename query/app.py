@@ -40,6 +40,7 @@ from query.errors import QueryError, TooBusy
 from query.feeds import Feed
 from query.guard import Guard, problem_response
 from query.health import Check, Health, healthy, listing
+from query.kubeface import routes as kubeface
 from query.metrics import Metrics
 from query.problems import Refused
 from query.readers import Readers
@@ -101,6 +102,7 @@ def create_app(
         api_userdata.router,
     ):
         app.include_router(router, prefix="/api/v1")
+    app.include_router(kubeface.router)
     app.include_router(_beside)
     app.include_router(site(ui or assets.load()))
     spec.install(app)
