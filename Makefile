@@ -45,8 +45,8 @@ $(UI): $(UI_SOURCES) | $(READY)
 lab: $(READY) ## a real control plane on loopback; prints KUBECONFIG, runs until Ctrl-C
 	@$(BIN)/python -m tests.controlplane.lab $(ARGS)
 
-chaos: $(READY) ## capture in virtual time under seeded faults: SEEDS=0:10000, or one seed
-	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),0:1000) $(ARGS)
+chaos: $(READY) ## capture in virtual time under seeded faults: SEEDS=0:10000, or one seed; ROUGH=1: rougher terrain
+	@$(BIN)/python -m tests.simulation.$(if $(ROUGH),rough,run) --seeds $(or $(SEEDS),0:1000) $(ARGS)
 
 bench: $(READY) ## benchmarks, one JSON line each
 	@$(BIN)/python -m tests.bench $(ARGS)

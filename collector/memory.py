@@ -12,7 +12,7 @@ again from there repeats them.
 
 import sys
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 import zstandard
@@ -22,6 +22,8 @@ from collector.clock import numeric
 _DICTIONARY_AFTER: Final = 64
 _DICTIONARY_BYTES: Final = 48 * 1024
 _SAMPLES: Final = 8
+TOLD_TWICE: Final = 256
+"""Ended lives that are remembered although the stream has passed them."""
 _LEVEL: Final = 1
 
 Stamps: TypeAlias = dict[str, str]
@@ -63,12 +65,20 @@ class Entry:
         self.packed = packed
 
 
+class Ended(NamedTuple):
+    """The last event of a life. One that a stale list gave up for dead goes on with the next `seq`."""
+
+    rv: str
+    epoch: int
+    seq: int
+
+
 class Memory:
     """uid → newest version, for one scope."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._ended: dict[str, str] = {}
+        self._ended: dict[str, Ended] = {}
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Version).decode
         self._trained = False
@@ -92,21 +102,24 @@ class Memory:
         if not self._trained and len(self._entries) >= _DICTIONARY_AFTER:
             self._train()
 
-    def end(self, uid: str, rv: str) -> None:
-        """This life ended with this version."""
+    def end(self, uid: str, ended: Ended) -> None:
+        """This life ended with this event."""
         self._entries.pop(uid, None)
-        self._ended[uid] = rv
+        self._ended[uid] = ended
 
-    def ended(self, uid: str) -> str | None:
-        """The version with which this life ended, while the stream could still repeat it."""
+    def ended(self, uid: str) -> Ended | None:
+        """The event with which this life ended, while a stream that is read again would repeat it, and longer."""
         return self._ended.get(uid)
 
     def prune(self, rv: str) -> None:
-        """The resume point stands at this version now: ends up to it cannot come again."""
-        if not self._ended:
-            return
-        passed = numeric(rv)
-        self._ended = {uid: end for uid, end in self._ended.items() if numeric(end) > passed >= 0}
+        """The resume point stands at this version now: ends up to it should not come again.
+
+        The newest stay known all the same, because servers have been seen to tell twice (etcd #17529, #18089).
+        """
+        surplus, passed = len(self._ended) - TOLD_TWICE, numeric(rv)
+        while surplus > 0 and numeric(self._ended[oldest := next(iter(self._ended))].rv) <= passed:
+            del self._ended[oldest]
+            surplus -= 1
 
     def forget_ended(self) -> None:
         """No stream repeats what is known of ended lives."""

@@ -15,7 +15,7 @@ from msgspec import Raw
 from collector.attribution import NO_EDITS, Attribution, KeyHints, Managed, ServedKeys, attribute, attribute_creation
 from collector.clock import Capture, parse_time
 from collector.dating import Sighting
-from collector.memory import Entry, Memory, Version
+from collector.memory import Ended, Entry, Memory, Version
 from collector.noise import MANAGED_FIELDS, TOUCH, classify
 from collector.observation import Composed, Observation, Unreadable
 from collector.redact import Redactor
@@ -114,7 +114,8 @@ class Recorder:
         created = seen.header.creation_timestamp or ""
         stamped = parse_time(created)
         actor = NOBODY if how.origin == "list" else attribute_creation(managed, created, merged=how.merged)
-        event = self._event(seen, composed, how, op=op, seq=1, prev_rv="", actor=actor)
+        rv, seq = self._follows(seen.header.life, None, how)
+        event = self._event(seen, composed, how, op=op, seq=seq, prev_rv=rv, actor=actor)
         event.claimed_at = managed.newest or stamped
         event.managed = _managed(seen)
         self._remember(event, composed, managed)
@@ -161,19 +162,16 @@ class Recorder:
             if entry is None:
                 raise
             return self.ending(seen.header.life, entry, seen.header.resource_version, how)
-        same_chain = entry is not None and entry.epoch == how.epoch
-        event = self._event(
-            seen,
-            composed,
-            how,
-            op="delete",
-            seq=entry.seq + 1 if entry and same_chain else 1,
-            prev_rv=entry.rv if entry and same_chain else "",
-            actor=NOBODY,
-        )
+        rv, seq = self._follows(seen.header.life, entry, how)
+        event = self._event(seen, composed, how, op="delete", seq=seq, prev_rv=rv, actor=NOBODY)
         event.claimed_at = parse_time(seen.header.deletion_timestamp)
-        self._memory.end(event.uid, event.rv)
+        self._memory.end(event.uid, Ended(event.rv, event.epoch, event.seq))
         return Recorded(event, None, None)
+
+    def _follows(self, uid: str, entry: Entry | None, how: Sighted) -> tuple[str, int]:
+        """The version and number that an event of this life comes after in its chain: ("", 1) for the first."""
+        before = entry or self._memory.ended(uid)
+        return (before.rv, before.seq + 1) if before is not None and before.epoch == how.epoch else ("", 1)
 
     def ending(self, uid: str, entry: Entry, rv: str, how: Sighted) -> Recorded:
         """The end of a life that is told by memory alone: a fresh list does not have it."""
@@ -191,7 +189,7 @@ class Recorder:
             actor=NOBODY,
             state=state,
         )
-        self._memory.end(uid, rv)
+        self._memory.end(uid, Ended(rv, how.epoch, event.seq))
         return Recorded(event, None, None)
 
     def compose(self, seen: Observation, before: Version | None) -> Composed:

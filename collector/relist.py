@@ -6,7 +6,7 @@ list. Where a new epoch was opened every object gets the first event of its new 
 no change, and comes as `list`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -138,7 +138,7 @@ class Comparison:
     def _has_ended(self, uid: str, header: Header) -> bool:
         """The watch has told of this life's end already; the list is behind it."""
         end = self._memory.ended(uid)
-        return end is not None and numeric(header.resource_version) <= numeric(end)
+        return end is not None and numeric(header.resource_version) <= numeric(end.rv)
 
     def _how(self, fresh: FreshList, origin: Literal["list", "relist"]) -> Sighted:
         gap = fresh.gap
@@ -173,8 +173,15 @@ class Comparison:
         return event
 
     def _date(self, found: Iterable[Recorded], fresh: FreshList) -> None:
-        """What happened in the gap lies between its two ends, in the order of versions."""
+        """What happened in the gap lies between its two ends, in the order of versions where these have one."""
         missed = sorted(found, key=lambda one: numeric(one.event.rv))
+        if missed and numeric(missed[0].event.rv) < 0:
+            for one in missed:
+                self._date_together([one], fresh)
+        else:
+            self._date_together(missed, fresh)
+
+    def _date_together(self, missed: Sequence[Recorded], fresh: FreshList) -> None:
         # The newest claim of a listed version is a lower bound only: later writes may have left none.
         dated = date([sighting(one._replace(claim=None), fresh.since, self._skew) for one in missed], after=fresh.after)
         for one, estimate in zip(missed, dated, strict=True):

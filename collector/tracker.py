@@ -26,7 +26,7 @@ from collector.attribution import ServedKeys
 from collector.clock import EPOCH, TICK, Capture, Clock, from_micros, micros, numeric
 from collector.dating import Sighting, date
 from collector.ledger import Ledger
-from collector.memory import Entry, Memory, Version
+from collector.memory import Ended, Entry, Memory, Version
 from collector.observation import Header, Observation, Unreadable, read_header, sections_of
 from collector.recorder import Recorded, Recorder, Sighted, TrackerPolicy, sighting
 from collector.redact import Redactor
@@ -47,6 +47,9 @@ UNNOTICED: Final = timedelta(seconds=1.5)
 current may have been behind by as much (measured: 0.8 s, on a server without a core to itself)."""
 PROOF: Final = timedelta(seconds=0.1)
 """So much a claim must be older than any live line's could be before it proves anything."""
+
+BACKLOG: Final = timedelta(seconds=0.5)
+"""What is read so soon after lines that were proved old was sent with them."""
 
 _STAMP_SLACK: Final = timedelta(seconds=2)
 """Times in managedFields are whole seconds of another clock."""
@@ -107,6 +110,7 @@ class Tracker:
         self._open_gaps: dict[str, str] = {}
         self._last_at = self._floor = EPOCH
         self._last_ts = EPOCH + UNNOTICED
+        self._delayed = (EPOCH, EPOCH)
         self._restarted_at: datetime | None = None
         self.replays = 0
         self.unreadable = 0
@@ -153,7 +157,7 @@ class Tracker:
             if one.ts is not None:
                 self._last_at, self._last_ts = max(self._last_at, one.ts), max(self._last_ts, one.ts)
             if one.deleted:
-                self._memory.end(one.uid, one.rv)
+                self._memory.end(one.uid, Ended(one.rv, one.epoch, one.seq))
             elif not self._take_up(one):
                 self._pending_cause = self._pending_cause or MEMORY_LOST
             elif secret and one.object is not None and not self._redactor.comparable(one.object):
@@ -200,11 +204,10 @@ class Tracker:
                 continue
             if found is not None:
                 read.append(found)
-        if not_before is not None:
-            self._hold(read, not_before)
-        elif self._is_belied(read, at):
-            self._hold(read, self._last_ts)
-            records += self._release(at, "delayed")
+        since = self._since(read, at, not_before)
+        if since is not None:
+            self._hold(read, since)
+            records += self._release(at, "delayed") if not_before is None else []
         elif read:
             self._last_ts = read[-1].event.ts
             records += [found.event for found in read]
@@ -221,13 +224,16 @@ class Tracker:
         listed = min(current, self._position.since) if self._position else EPOCH
         return max(current - UNNOTICED, listed)
 
-    def _is_belied(self, read: Sequence[Recorded], at: datetime) -> bool:
-        """Whether the server's own claims prove that lines which came as live happened well before they were read."""
+    def _since(self, read: Sequence[Recorded], at: datetime, not_before: datetime | None) -> datetime | None:
+        """From when on these lines may be; None: they are live. Claims of the server may prove this belief wrong, for
+        them and for what comes right behind them (a deletion claims nothing)."""
+        believed = at if not_before is None else self._behind(not_before)
         bounds = self._skew.bounds(at)
-        if bounds is None:
-            return False
         oldest = min((found.claim for found in read if found.claim is not None), default=at)
-        return oldest + (bounds[1] - at) + PROOF < at
+        if bounds is not None and oldest + (bounds[1] - at) + PROOF < believed:
+            self._delayed = (at, min(self._last_ts, oldest + (bounds[0] - at)))
+        proved, since = self._delayed
+        return since if read and proved <= at < proved + BACKLOG else not_before
 
     def settle(self, *, at: datetime, reason: str = "resumed", caught_up: bool = False) -> list[Record]:
         """Date what is held, give it out, and put on record that it was late.
@@ -277,12 +283,12 @@ class Tracker:
 
     def _is_replay(self, uid: str, rv: str, entry: Entry | None, *, deleted: bool) -> bool:
         """Whether this was recorded before. A version is shared by no two writes; a deletion has one of its own."""
-        known = entry.rv if entry is not None else self._memory.ended(uid)
+        known = entry or self._memory.ended(uid)
         if known is None:
             return False
-        new, old = numeric(rv), numeric(known)
+        new, old = numeric(rv), numeric(known.rv)
         if new < 0 or old < 0:
-            return rv == known and not (deleted and entry is not None)
+            return rv == known.rv and not (deleted and entry is not None)
         return new <= old
 
     def _unreadable(self, line: bytes, error: Exception, at: datetime) -> Gap:

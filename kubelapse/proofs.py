@@ -8,6 +8,7 @@ together are what "complete, or says exactly what it does not know" means.
 """
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Final
 
 import jsonpatch
 
-from schema.events import Event, Gap, Late, Record, Watermark
+from schema.events import Event, Gap, KubeEvent, Late, Record, Watermark
 
 TYPES: Final[Mapping[str, str]] = {"add": "ADDED", "update": "MODIFIED", "delete": "DELETED"}
 
@@ -150,8 +151,8 @@ def dated(truth: Sequence[Committed], records: Sequence[Record], *, slack: timed
     complaints = []
     newest: dict[tuple[str, str], int] = defaultdict(int)
     for one in changes(records):
-        at, number = real.get(_key(one)), int(one.rv)
-        back = number <= newest[one.kind_id, one.uid]  # it came back with a backup, now
+        at, number = real.get(_key(one)), int(one.rv) if one.rv.isdigit() else sys.maxsize
+        back = one.rv.isdigit() and number <= newest[one.kind_id, one.uid]  # it came back with a backup, now
         newest[one.kind_id, one.uid] = max(number, newest[one.kind_id, one.uid])
         if at is None or one.origin == "list" or back:
             continue
@@ -174,6 +175,7 @@ def claimed(truth: Sequence[Committed], records: Sequence[Record], *, slack: tim
     mine: dict[str, list[Committed]] = defaultdict(list)
     for write in truth:
         mine[write.kind].append(write)
+        mine[f"{write.kind}/{write.namespace}"].append(write)
     told: dict[str, int] = defaultdict(int)
     complaints = []
     for number, record in enumerate(records):
@@ -186,6 +188,18 @@ def claimed(truth: Sequence[Committed], records: Sequence[Record], *, slack: tim
                 if (at is None or at > number) and not any(_covers(gap, write, slack) for gap in declared):
                     complaints.append(f"claimed up to {until.isoformat()} without {write.uid} {write.rv} of {write.at}")
     return complaints
+
+
+def heard(due: Sequence[Committed], records: Sequence[Record], *, slack: timedelta) -> list[str]:
+    """Every write of a Kubernetes Event is recorded, or lies in a gap; its deletion, at its time to live, is not."""
+    recorded = {(one.uid, one.rv) for one in records if isinstance(one, KubeEvent)}
+    declared = gaps(records)
+    return [
+        f"unheard: {write.kind} {write.uid} {write.rv} of {write.at.isoformat()}"
+        for write in due
+        if write.change != "DELETED" and (write.uid, write.rv) not in recorded
+        if not any(_covers(gap, write, slack) for gap in declared)
+    ]
 
 
 def warranted(records: Sequence[Record], refused: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.memory import Entry, Memory, Version
+from collector.memory import TOLD_TWICE, Ended, Entry, Memory, Version
 from collector.observation import sections_of
 from schema.canonical import JsonObject, canonical
 from tests.fakes.served import NOON, served, tracker
@@ -43,15 +43,16 @@ def test_sections_lie_where_they_are_said_to_be() -> None:
     assert found == orjson.loads(state)
 
 
-def test_ended_lives_are_known_until_the_resume_point_has_passed_them() -> None:
+def test_ended_lives_are_known_until_the_resume_point_has_passed_them_and_the_newest_longer() -> None:
     memory = Memory()
-    memory.put("u-1", entry(memory, version(1)))
-    memory.end("u-1", "50")
-    assert (memory.get("u-1"), memory.ended("u-1")) == (None, "50")
+    memory.put("u-0", entry(memory, version(1)))
+    for number in range(TOLD_TWICE + 2):
+        memory.end(f"u-{number}", Ended(str(50 + number), 1, 1))
+    assert memory.get("u-0") is None
     memory.prune("49")
-    assert memory.ended("u-1") == "50"
-    memory.prune("50")
-    assert memory.ended("u-1") is None
+    assert memory.ended("u-0") == Ended("50", 1, 1)
+    memory.prune("900")
+    assert [memory.ended(f"u-{number}") is not None for number in range(4)] == [False, False, True, True]
 
 
 def test_a_remembered_object_costs_less_than_three_kilobytes() -> None:

@@ -61,13 +61,15 @@ class Schedule:
         return f"seed {self.seed}: {len(self.writes)} writes in {self.length:.0f} s, {what or 'nothing goes wrong'}"
 
 
-def draw(seed: int, kinds: Sequence[str], *, only: Callable[[str], bool] = lambda _: True) -> Schedule:
-    """The schedule of this seed."""
+def draw(
+    seed: int, kinds: Sequence[str], *, only: Callable[[str], bool] = lambda _: True, among: Sequence[str] = FAULTS
+) -> Schedule:
+    """The schedule of this seed, of faults that are `among` these."""
     chance = Random(seed)
     length = chance.uniform(*ACTIVE)
     rate = chance.choice((0.5, 2.0, 8.0))
     writes = sorted(chance.uniform(0, length) for _ in range(int(rate * length)))
-    names = [name for name in FAULTS if only(name)]
+    names = [name for name in among if only(name)]
     faults = [
         Fault(
             chance.uniform(3, length),

@@ -24,6 +24,7 @@ from collector.heartbeat import Heartbeat
 from collector.metrics import Metrics
 from collector.run import Collector
 from collector.settings import CollectorSettings
+from collector.skew import Skew
 from kubelapse import proofs
 from schema.canonical import canonical, strip_envelope
 from schema.events import Record, Watermark
@@ -59,19 +60,25 @@ class Simulation:
     freeze: Callable[[float], None] = lambda _: None
     settings: CollectorSettings = SETTINGS
     writers_wait: bool = True
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     offset: float = 0.0
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         chance = Random(self.schedule.seed * 7 + 1)
         self.chance, self.zero = chance, self.loop.time()
-        self.world = World(KINDS, Random(chance.random()), self.start)
+        self.world = World(self.kinds, Random(chance.random()), self.start)
         for _ in range(8):
             self.world.write(-30.0)
-        self.server = Server(self.world, Random(chance.random()))
+        self.skew: Skew | None = None
+        self.server = self.make_server(Random(chance.random()))
         self.kept = Kept(self.schedule.atomic)
         self.excused: set[str] = set()
         self.writers_away_until = 0.0
+
+    def make_server(self, chance: Random) -> Server:
+        """The server of this run."""
+        return Server(self.world, chance)
 
     @property
     def now(self) -> float:
@@ -105,6 +112,7 @@ class Simulation:
             settings=self.settings,
             metrics=Metrics(CollectorRegistry()),
             clock=self.clock,
+            skew=self.skew,
             heartbeat=Heartbeat(clock=self.clock, ruler=self.loop.time),
             random=Random(self.chance.random()),
         )
@@ -128,8 +136,8 @@ class Simulation:
 
     def _write(self, at: float) -> None:
         if not self.server.down and at >= self.writers_away_until:
-            kinds = [kind for kind in KINDS if kind not in self.server.unserved]
-            self.world.write(at) if len(kinds) == len(KINDS) else None
+            if not self.server.unserved:
+                self.world.write(at)
             self.server.tell()
 
     def _beginning(self, fault: Fault) -> Callable[[float], None]:
@@ -216,7 +224,7 @@ class Simulation:
         self.writers_away_until = math.inf if self.writers_wait else 0.0
         kept = [write.rv for write in self.world.log if write.at < at - 2 and write.rv >= self.world.compacted]
         self.world.restore(kept[-1] if kept else self.world.revision)
-        self.excused.update(KINDS)
+        self.excused.update(self.kinds)
 
     def _after_rollback(self, _: Fault, __: float) -> None:
         self.server.start()
@@ -252,34 +260,53 @@ class Simulation:
 
     def proved(self, records: Sequence[Record]) -> Iterator[tuple[str, list[str]]]:
         """Every proof of this history."""
-        truth = [committed(one, self.world.moment(one.at)) for one in self.world.truth]
-        due = self._due(truth, records)
+        truth = [self.committed(one) for one in self.writes()]
+        due = self.due(self.writes(), records)
         yield "unique", proofs.unique(records)
         yield "chained", proofs.chained(records)
         yield "patched", proofs.patched(records)
         yield "ordered", proofs.ordered(records)
-        yield "stated", proofs.stated(truth, records)
+        yield "stated", proofs.stated([*truth, *self.shown_later()], records)
         yield "ended", proofs.ended(truth, records, self._living())
         yield "warranted", proofs.warranted(records, self.excused | self.server.expired)
         if not self.schedule.has("clock"):
             yield "complete", proofs.complete(truth, records, due=due, slack=SLACK)
-            yield "claimed", proofs.claimed(due, records, slack=UNNOTICED)
-            yield "dated", proofs.dated(truth, records, slack=UNNOTICED)
+            yield "claimed", proofs.claimed(self.stamped(due), records, slack=UNNOTICED)
+            yield "dated", proofs.dated(self.stamped(truth), records, slack=UNNOTICED)
 
-    def _due(self, truth: Sequence[proofs.Committed], records: Sequence[Record]) -> list[proofs.Committed]:
+    def writes(self) -> Sequence[Write]:
+        """What was committed of kinds whose changes are recorded."""
+        return self.world.truth
+
+    def shown_later(self) -> Sequence[proofs.Committed]:
+        """The same writes in forms that other versions of their kinds give them."""
+        return ()
+
+    def stamped(self, truth: Sequence[proofs.Committed]) -> Sequence[proofs.Committed]:
+        """Those whose lines show how old they are, or come at once."""
+        return truth
+
+    def committed(self, write: Write) -> proofs.Committed:
+        """As the proofs want it."""
+        return committed(write, self.world.moment(write.at))
+
+    def due(self, writes: Sequence[Write], records: Sequence[Record]) -> list[proofs.Committed]:
         """What happened since the first list of its kind; what a backup has undone may never have been seen."""
         watched = since(records)
         undone = self.world.undone
         return [
             one
-            for one in truth
-            if one.kind in watched and one.at > watched[one.kind] and (one.era, int(one.rv)) not in undone
+            for write, one in ((write, self.committed(write)) for write in writes)
+            if (begun := watched.get(f"{one.kind}/{one.namespace}", watched.get(one.kind))) is not None
+            if one.at > begun and (one.era, write.rv) not in undone
         ]
 
     def _living(self) -> dict[str, str]:
-        served = [kind for kind in KINDS if kind not in self.server.unserved]
-        items = [(kind, orjson.loads(raw)["metadata"]) for kind in served for raw in self.world.state(kind, "")]
-        return {f"{kind}/{meta['uid']}": meta["resourceVersion"] for kind, meta in items}
+        served = [kind for name, kind in self.kinds.items() if name not in self.server.unserved]
+        items = [(kind, orjson.loads(raw)["metadata"]) for kind in served for raw in self.world.state(kind.id, "")]
+        return {
+            f"{kind.id}/{meta['uid']}": self.server.version(kind, int(meta["resourceVersion"])) for kind, meta in items
+        }
 
 
 def committed(write: Write, at: datetime) -> proofs.Committed:
@@ -300,7 +327,7 @@ def committed(write: Write, at: datetime) -> proofs.Committed:
 
 
 def since(records: Sequence[Record]) -> dict[str, datetime]:
-    """From when on each kind was watched for the first time."""
+    """From when on each scope was watched for the first time."""
     found: dict[str, datetime] = {}
     for record in records:
         if isinstance(record, Watermark):
@@ -317,14 +344,22 @@ def simulate(
     writers_wait: bool = True,
 ) -> tuple[Simulation, list[str]]:
     """One run and what is wrong with it. `seen_by`: what stands between the collector and the server."""
+
+    def make(loop: VirtualLoop) -> Simulation:
+        return Simulation(
+            schedule, loop, seen_by=seen_by, freeze=loop.freeze, settings=settings, writers_wait=writers_wait
+        )
+
+    return lived(make)
+
+
+def lived(make: Callable[[VirtualLoop], Simulation]) -> tuple[Simulation, list[str]]:
+    """One run from its beginning to its end, and what is wrong with it."""
     made: list[Simulation] = []
 
     async def main(loop: VirtualLoop) -> None:
-        run = Simulation(
-            schedule, loop, seen_by=seen_by, freeze=loop.freeze, settings=settings, writers_wait=writers_wait
-        )
-        made.append(run)
-        await run.go()
+        made.append(make(loop))
+        await made[0].go()
 
     run(main)
     return made[0], made[0].complaints()
@@ -336,9 +371,9 @@ def seeds_of(text: str) -> range:
     return range(int(first), int(last) if last else int(first) + 1)
 
 
-def main() -> int:
-    """Run a range of seeds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def replay(description: str, one: Callable[[int], tuple[Simulation, list[str]]]) -> int:
+    """Run the range of seeds that the command line names; the exit code."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0:200", help="one seed, or FROM:TO")
     parser.add_argument("--verbose", action="store_true", help="what the collector logs, and every record")
     asked = parser.parse_args()
@@ -346,17 +381,21 @@ def main() -> int:
     logging.basicConfig(level=logging.DEBUG if asked.verbose else logging.CRITICAL)
     begun, failed = time.monotonic(), 0
     for seed in seeds:
-        schedule = draw(seed, list(KINDS))
-        simulation, complaints = simulate(schedule)
+        simulation, complaints = one(seed)
         if asked.verbose:
             for record in simulation.kept.records:
                 print(record)
         if complaints:
             failed += 1
-            print(schedule)
+            print(simulation.schedule)
             print("\n".join(f"    {one}" for one in complaints[:8]), flush=True)
     print(f"{len(seeds)} seeds, {failed} with complaints, {time.monotonic() - begun:.0f} s")
     return 1 if failed else 0
+
+
+def main() -> int:
+    """Run a range of seeds."""
+    return replay(__doc__ or "", lambda seed: simulate(draw(seed, list(KINDS))))
 
 
 if __name__ == "__main__":

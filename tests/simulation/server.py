@@ -25,6 +25,7 @@ from collector.cluster import (
     Silent,
     StreamingRefused,
     Unreachable,
+    bookmarked,
 )
 from schema.objects import Kind
 from tests.simulation.world import World
@@ -33,18 +34,25 @@ SILENCE: Final = 70.0
 """The adapter gives a stream up that has been silent for so long (`collector.kubeapi`)."""
 BOOKMARKS: Final = 60.0
 GONE: Final = {"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}
+UNMARKED: Final = (45.0, 60.0)
+"""Where no bookmarks come the adapter asks for an end after so many seconds, to tell it from a dead connection."""
 END: Final = {"k8s.io/initial-events-end": "true"}
 
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One open watch; `broken`: how it ends at the next look; `mute`: the connection is half open."""
+    """One open watch; `broken`: how it ends at the next look; `mute`: the connection is half open.
+
+    `stale`: its replica is behind; `room`: so many lines are still sent before it is ended as too slow a reader.
+    """
 
     kind: str
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     broken: ClusterError | None = None
     ended: bool = False
     mute: bool = False
+    stale: bool = False
+    room: int = 1 << 30
 
 
 class Server:
@@ -125,7 +133,7 @@ class Server:
         metadata: bool = False,  # noqa: ARG002
     ) -> Page:
         await self._answer(kind)
-        return self._page(kind, namespace, rv=int(rv), more=more, limit=limit, name=name)
+        return self._page(kind, namespace, rv=self._number(rv), more=more, limit=limit, name=name)
 
     async def document(self, path: str, *, most: int) -> bytes:  # noqa: ARG002 - it serves no OpenAPI documents
         await self._answer()
@@ -139,7 +147,7 @@ class Server:
         await self._answer(kind)
         if initial and not self.streaming:
             raise StreamingRefused("sendInitialEvents is forbidden")
-        stream = Stream(kind.id)
+        stream = self._opened(Stream(kind.id))
         self.streams[stream] = None
         try:
             yield self._chunks(stream, kind, namespace, rv=rv, initial=initial)
@@ -169,53 +177,87 @@ class Server:
         start = int(more.partition(":")[2] or 0)
         stop = start + (limit or len(items))
         rest = f"{rv}:{stop}" if stop < len(items) else ""
-        return Page(items=items[start:stop], rv=str(rv), more=rest)
+        shown = [self._shown(kind, raw) for raw in items[start:stop]]
+        return Page(items=shown, rv=self.version(kind, rv), more=rest)
 
     async def _chunks(
         self, stream: Stream, kind: Kind, namespace: str, *, rv: str, initial: bool
     ) -> AsyncIterator[bytes]:
         world, loop = self.world, asyncio.get_running_loop()
-        era, since, place = world.era, int(rv or world.revision), 0
+        era, since, place = world.era, self._number(rv) if rv else world.revision, 0
         if initial:
             since = world.revision
-            lines = [b'{"type":"ADDED","object":%s}\n' % raw for raw in world.state(kind.id, namespace)]
-            for chunk in self._cut_up([*lines, _bookmark(kind, since, END)]):
+            lines = [self._line(kind, "ADDED", raw) for raw in world.state(kind.id, namespace)]
+            for chunk in self._cut_up([*lines, _bookmark(kind, self.version(kind, since), END)]):
                 yield chunk
-        elif since < world.caches[kind.id]:
+        elif since < (world.caches[kind.id] if bookmarked(kind) else world.compacted):
             self.expired.add(kind.id)
             yield orjson.dumps({"type": "ERROR", "object": GONE}) + b"\n"
             return
         marked = heard = loop.time()
+        unmarked = 0.0 if bookmarked(kind) else loop.time() + self._chance.uniform(*UNMARKED)
         while True:
             if stream.mute:
                 await asyncio.sleep(min(heard + self.silence - loop.time(), 3600))
                 raise Silent("no byte for 70 s")
             news = [
                 (after, write) for after, write in world.after(kind.id, since, place)
-                if namespace in ("", write.namespace)
-            ] if world.era == era else []  # fmt: skip
-            for chunk in self._cut_up([write.line for _, write in news]):
+                if namespace in ("", write.namespace) and write.rv <= self._horizon(stream)
+            ][:stream.room] if world.era == era else []  # fmt: skip
+            for chunk in self._cut_up(self._told([self._line(kind, write.change, write.raw) for _, write in news])):
                 yield chunk
                 heard = loop.time()
                 if stream.broken is not None and self._chance.random() < 0.5:
                     raise stream.broken  # in the middle of a line
             if news:
                 place, since = news[-1][0], news[-1][1].rv
+                stream.room -= len(news)
             if stream.broken is not None:
                 raise stream.broken
-            if stream.ended:
+            if stream.ended or stream.room <= 0 or (unmarked and loop.time() >= unmarked):
                 return
             if loop.time() - marked >= BOOKMARKS:
-                marked = heard = loop.time()
-                since = max(since, world.revision)
-                yield _bookmark(kind, since, {})
+                marked = loop.time()
+                if not unmarked:
+                    heard = marked
+                    since = max(since, min(world.revision, self._horizon(stream)))
+                    yield _bookmark(kind, self.version(kind, since), {})
             stream.changed.clear()
             try:
-                async with asyncio.timeout(max(0.001, marked + BOOKMARKS - loop.time())):
+                async with asyncio.timeout(max(0.001, (unmarked or marked + BOOKMARKS) - loop.time())):
                     await stream.changed.wait()
                     await asyncio.sleep(self._chance.uniform(0, self.latency))
             except TimeoutError:
                 pass
+
+    # ---- what rougher servers do otherwise (`tests.simulation.rough`) ----------------------------------------------
+
+    def _shown(self, kind: Kind, raw: bytes) -> bytes:  # noqa: ARG002
+        """An object as this kind's version shows it."""
+        return raw
+
+    def version(self, kind: Kind, rv: int) -> str:  # noqa: ARG002
+        """A resourceVersion as it is written."""
+        return str(rv)
+
+    def _number(self, rv: str) -> int:
+        """The same back."""
+        return int(rv)
+
+    def _line(self, kind: Kind, change: str, raw: bytes) -> bytes:
+        return b'{"type":"%s","object":%s}\n' % (change.encode(), self._shown(kind, raw))
+
+    def _told(self, lines: list[bytes]) -> list[bytes]:
+        """What is sent together."""
+        return lines
+
+    def _opened(self, stream: Stream) -> Stream:
+        """A watch that was just opened."""
+        return stream
+
+    def _horizon(self, stream: Stream) -> int:  # noqa: ARG002
+        """The newest version that the server behind this stream has seen."""
+        return self.world.revision
 
     def _cut_up(self, lines: list[bytes]) -> list[bytes]:
         """As TCP does: anywhere."""
@@ -229,9 +271,7 @@ def _named(raw: bytes, name: str) -> bool:
     return found == name
 
 
-def _bookmark(kind: Kind, rv: int, annotations: dict[str, str]) -> bytes:
-    meta = {"resourceVersion": str(rv), "creationTimestamp": None} | (
-        {"annotations": annotations} if annotations else {}
-    )
+def _bookmark(kind: Kind, rv: str, annotations: dict[str, str]) -> bytes:
+    meta = {"resourceVersion": rv, "creationTimestamp": None} | ({"annotations": annotations} if annotations else {})
     obj = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta}
     return orjson.dumps({"type": "BOOKMARK", "object": obj}) + b"\n"
