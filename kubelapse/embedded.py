@@ -36,6 +36,7 @@ from kubelapse.access import Reached, reach
 from kubelapse.capture import NoIdentity, cluster_uid, collector_settings
 from kubelapse.checkpoint import Checkpoint, CheckpointError
 from kubelapse.keyfile import KeyFileError, load_key
+from kubelapse.kubeport import kube_port
 from kubelapse.memorylog import MemoryLog
 from kubelapse.observe import new_registry
 from kubelapse.restore import Restorer
@@ -150,7 +151,8 @@ async def _record(
         settle_memory()
         if not settings[known.NO_BROWSER] and sys.stderr.isatty():
             await asyncio.to_thread(webbrowser.open, url)
-        await run(parts, stop, say)
+        async with kube_port(parts.server.app, settings, say):
+            await run(parts, stop, say)
     finally:
         restorer.close()
 

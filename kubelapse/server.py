@@ -71,6 +71,7 @@ class Server(uvicorn.Server):
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False
         )
         super().__init__(config)
+        self.app = app
         self._end_streams: Callable[[], None] = app.state.feed.stop
 
     @contextlib.contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 from kubelapse import __version__, heap, ingesting
 from kubelapse import settings as known
 from kubelapse.ingesting import EXPECTED, Parts, assemble, checks, exit_code
+from kubelapse.kubeport import kube_port
 from kubelapse.observe import new_registry
 from kubelapse.server import Server, end_on_signals, listen, make_app, url_of
 from kubelapse.settings import Settings
@@ -70,7 +71,8 @@ async def _serve(settings: Settings, bound: socket.socket, stop: asyncio.Event, 
             evaluate=True,
             chosen=settings,
         )
-        await run(Server(app), bound, parts, stop)
+        async with kube_port(app, settings, say):
+            await run(Server(app), bound, parts, stop)
     finally:
         await asyncio.to_thread(store.close)
 

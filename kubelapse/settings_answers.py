@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kubelapse.setting import Setting, SettingError, flag, path
+from kubelapse.setting import Setting, SettingError, flag, path, port
 
 
 def noise_rules(text: str) -> tuple[str, ...]:
@@ -44,6 +44,21 @@ AUDIT_LOG_TOKEN_FILE: Setting[Path | None] = Setting(
 )
 
 
+def optional_port(text: str) -> int | None:
+    """A port, None where none is wanted."""
+    return port(text) if text.strip() else None
+
+
+KUBE_API: Setting[int | None] = Setting(
+    name="kube_api",
+    env="KUBELAPSE_KUBE_API",
+    flag="--kube-api",
+    parse=optional_port,
+    shown_default="none",
+    help="Also serve the history as a read-only Kubernetes API server, on this port of 127.0.0.1; 0 = any.",
+)
+
+
 def audit_token(file: Path | None) -> str:
     """The token in this file, "" without one; raises SettingError."""
     if file is None:
@@ -57,4 +72,4 @@ def audit_token(file: Path | None) -> str:
     return token
 
 
-ANSWER_SETTINGS: tuple[Setting[object], ...] = (NOISE, AUDIT_LOG, AUDIT_LOG_TOKEN_FILE)
+ANSWER_SETTINGS: tuple[Setting[object], ...] = (NOISE, AUDIT_LOG, AUDIT_LOG_TOKEN_FILE, KUBE_API)

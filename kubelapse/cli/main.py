@@ -41,6 +41,7 @@ COMMANDS = {
     "noise": ("kubelapse.cli.noise", "What is hidden as noise, by which rule; which rules would be worth having."),
     "audit-log": ("kubelapse.cli.audit_log", "Read a Kubernetes audit log, so that answers name users."),
     "coverage": ("kubelapse.cli.coverage", "What was watched, since when, with which gaps."),
+    "shell": ("kubelapse.cli.shell", "kubectl, k9s and client libraries against the cluster as it was."),
     "watch": ("kubelapse.cli.watch", "Changes as they happen."),
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
     "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),

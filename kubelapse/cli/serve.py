@@ -19,6 +19,7 @@ OPTIONS: tuple[Setting[object], ...] = (
     known.PORT,
     settings_answers.NOISE,
     settings_answers.AUDIT_LOG,
+    settings_answers.KUBE_API,
     known.LOG,
 )
 

@@ -26,6 +26,7 @@ OPTIONS: tuple[Setting[object], ...] = (
     known.NO_BROWSER,
     settings_answers.NOISE,
     settings_answers.AUDIT_LOG,
+    settings_answers.KUBE_API,
     known.LOG,
 )
 
