@@ -22,11 +22,8 @@ import { verdict } from "../../ui/coverage";
 import { count, duration, hms, instant, many, moment } from "../../ui/time";
 import { useRefresh } from "../../ui/refresh";
 import { Unwatched } from "../../ui/unwatched";
+import { outcome, pushed, type Rollout, tagOf, what } from "../rollouts/model";
 
-interface Rollouts {
-  items: { cluster: string; namespace: string; resource: string; group: string; name: string; started: string; result: string; duration: number; rollback: boolean; by: string | null; waiting: string;
-    from: { number: number | null; images: string[] } | null; to: { number: number | null; images: string[] }; fields: { path: string }[]; failures: { reason: string }[]; first_seen: boolean }[];
-}
 interface Pins {
   items: { name: string; at: string; note?: string; text?: string; by?: string }[];
 }
@@ -36,7 +33,7 @@ export default function Home() {
   const query = windowQuery(), key = JSON.stringify(query);
   const answer = useTask<TimelineAnswer>(key, signal => ask<TimelineAnswer>("timeline", query, signal), again);
   const clusters = useAnswer<{ items: ClusterItem[] }>("clusters", {}, again);
-  const rollouts = useAnswer<Rollouts>("rollouts", { ...query, limit: "6" }, again);
+  const rollouts = useAnswer<{ items: Rollout[] }>("rollouts", { ...query, limit: "6" }, again);
   const report = useAnswer<CoverageReport>("coverage", query, again);
   const pins = useAnswer<Pins>("pins", {}, again);
   const model = useMemo(() => (answer.data ? decode(answer.data) : undefined), [answer.data]);
@@ -70,7 +67,7 @@ export default function Home() {
             <Section title="Coverage" note={rangeWords()} more={<a href={href("coverage")}>By kind</a>}>
               {report.data ? <Watch report={report.data} clusters={clusters.data?.items ?? []} /> : report.error && <Failure error={report.error} />}
             </Section>
-            <Section title="Rollouts" note={rangeWords()}>
+            <Section title="Rollouts" note={rangeWords()} more={<a href={href("rollouts")}>All</a>}>
               {rollouts.data?.items.map(each => <RolloutLine key={each.started + each.name} of={each} />)}
               {rollouts.data && !rollouts.data.items.length && <p class="none">No rollout in this range.</p>}
               {rollouts.error && !rollouts.data && <p class="none">Rollouts could not be read.</p>}
@@ -161,15 +158,13 @@ function Watch({ report, clusters }: { report: CoverageReport; clusters: readonl
   );
 }
 
-const RESULT: Readonly<Record<string, StateName>> = { complete: "ready", "rolled-back": "ready", failed: "failing", incomplete: "progressing", superseded: "exists", deleted: "gone" };
-function RolloutLine({ of }: { of: Rollouts["items"][number] }) {
-  const resource = of.group ? `${of.resource}.${of.group}` : of.resource, started = Date.parse(of.started);
-  const images = of.to.images.filter(each => !of.from?.images.includes(each)).map(each => each.slice(each.indexOf("=") + 1).split("/").pop()!);
-  const what = images.length ? `→ ${images.join(", ")}` : of.from ? "restarted" : "created";
-  const sure = of.result === "complete" ? `${of.rollback ? "rolled back in" : "in"} ${duration(of.duration * 1000)}` : of.result === "incomplete" ? `under way for ${duration(of.duration * 1000)}${of.waiting ? `, ${of.waiting}` : ""}` : `${of.result.replace("-", " ")} after ${duration(of.duration * 1000)}`;
-  const trouble = of.failures[0] ? `, ${of.failures[0].reason}` : "";
-  return <Line glyph={<StateGlyph state={RESULT[of.result] ?? "exists"} label={false} />} link={href("timeline", { sel: laneId({ cluster: of.cluster, namespace: of.namespace, resource, name: of.name }), at: of.started })}
-    name={`${of.name} ${what}`} at={started} note={`${sure}${trouble}${of.by ? `, by ${of.by}` : ""}`} />;
+const RESULT: Readonly<Record<Rollout["result"], StateName>> = { complete: "ready", "rolled-back": "failing", failed: "failing", incomplete: "progressing", superseded: "exists", deleted: "gone" };
+function RolloutLine({ of }: { of: Rollout }) {
+  const resource = of.group ? `${of.resource}.${of.group}` : of.resource, images = pushed(of);
+  const name = images.length ? `${of.name} → ${images.map(each => tagOf(each.fresh)).join(", ")}` : `${of.name} ${what(of)}`;
+  const notes = [of.rollback ? "a rollback" : "", outcome(of), of.waiting, of.failures[0]?.reason ?? "", of.by ? `by ${of.by}` : ""];
+  return <Line glyph={<StateGlyph state={RESULT[of.result]} label={false} />} link={href("timeline", { sel: laneId({ cluster: of.cluster, namespace: of.namespace, resource, name: of.name }), at: of.started })}
+    name={name} at={Date.parse(of.started)} note={notes.filter(Boolean).join(", ")} />;
 }
 
 function People({ model }: { model: Model }) {

@@ -16,15 +16,16 @@ import type { Drift, FieldHistory, PinList, Run, SaidAbout } from "./ask";
 export function DriftPanel({ of, at }: { of: ObjectId; at: string }) {
   const pins = useAnswer<PinList>("pins");
   const baseline = param("baseline") || "last-applied";
-  const answer = useAnswer<Drift>(`${objectPath(of)}/drift`, { baseline, ...(at ? { at } : {}) });
+  const answer = useAnswer<Drift>("drift", { cluster: of.cluster, namespace: of.namespace || "_", kind: of.resource, name: of.name, baseline, ...(at ? { at } : {}) });
   const choices = ["last-applied", "time:1h", "time:24h", ...(pins.data?.items ?? []).map(each => `pin:${each.name}`)];
   const { data, error } = answer;
   return (
     <section class="sheet"><h2>Drift <select class="sel mini" aria-label="Baseline" value={baseline} onChange={event => go({ baseline: event.currentTarget.value === "last-applied" ? "" : event.currentTarget.value }, { replace: true })}>
       {(choices.includes(baseline) ? choices : [baseline, ...choices]).map(each => <option key={each} value={each}>{visible(each === "last-applied" ? "against last applied" : each.startsWith("time:") ? `against ${each.slice(5)} ago` : `against pin ${each.slice(4)}`)}</option>)}</select></h2>
       <div class="in stack">
-        {error && !data ? <p class="note">{error instanceof Refused && error.problem.status === 404 ? "This baseline says nothing of this object." : error instanceof Refused ? visible(error.problem.detail) : "Whether it drifts could not be asked."}</p>
+        {error && !data ? <p class="note">{error instanceof Refused ? visible(error.problem.detail) : "Whether it drifts could not be asked."}</p>
           : !data ? <p class="note">…</p>
+            : data.items.length + data.compared === 0 ? <p class="note">This baseline says nothing of this object.</p>
             : data.items.length === 0 ? <p class="note">No field differs from the baseline{at ? " at that moment" : ""}.{data.hidden > 0 && ` ${many(data.hidden, "difference")} hidden as noise.`}</p>
               : data.items.slice(0, 8).map(each => (
                 <div class="drp" key={each.path}><div class="mono"><Path>{each.path}</Path></div><OldNew old={each.op === "add" ? undefined : clip(inline(each.expected))} fresh={each.op === "remove" ? undefined : clip(inline(each.actual))} />
