@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ui lab chaos bench venv lock format truth
+.PHONY: help demo test check ui lab chaos bench screenshots venv lock format truth
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -50,6 +50,9 @@ chaos: $(READY) ## capture in virtual time under seeded faults: SEEDS=0:10000, o
 
 bench: $(READY) ## benchmarks, one JSON line each
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+screenshots: $(READY) $(UI) ## pictures of every page for docs/screenshots/ (needs Chromium)
+	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
 truth: $(READY) ## the long proofs: two clusters through Kafka with 30 kills, a zombie frozen for 30 s, claims, moving
 	KUBELAPSE_TEST_KILLS=30 KUBELAPSE_TEST_FROZEN=30 $(BIN)/pytest $(ARGS) \

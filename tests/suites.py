@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.controlplane import build
 from tests.kafka import jars
+from tests.ui import browser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ def _clickhouse_server() -> str:
 
 SUITES: Final = (
     Suite(marker="controlplane", about="a real Kubernetes control plane", missing=build.missing),
+    Suite(marker="browser", about="Chromium and the built web interface", missing=browser.missing),
     Suite(marker="kafka", about="a real Apache Kafka broker", missing=jars.missing),
     Suite(
         marker="clickhouse_server", about="a real ClickHouse server", missing=_clickhouse_server, optional=True

@@ -1,0 +1,36 @@
+"""Every page of the interface, as an address on the demo: what is held against rules that all pages must keep."""
+
+from urllib.parse import urlencode
+
+from tests.ui.serving import Demo
+
+WEB = "prod-eu/shop/deployments.apps/web"
+
+
+def views(demo: Demo) -> dict[str, str]:
+    """Name and address of each page, with something to see on it."""
+    since, until = demo.recorded()
+    span = {"from": since, "to": until, "live": "off"}
+    return {
+        "home": address("", {}),
+        "timeline": address("timeline", span),
+        "chosen": address("timeline", {**span, "ns": "shop", "sel": WEB, "at": rollback(demo)["started"]}),
+        "changes": address("changes", span),
+        "object": address("object", {"of": WEB, **span}),
+        "diff": address("object", {"of": WEB, "tab": "diff", "a": rollback(demo)["started"], **span}),
+        "compare": address("compare", {**span, "ns": "shop"}),
+        "drift": address("drift", {}),
+        "rollouts": address("rollouts", {}),
+        "coverage": address("coverage", {}),
+    }
+
+
+def address(page: str, params: dict[str, str]) -> str:
+    """Of a page on any server."""
+    return f"/{page}?{urlencode(params)}" if params else f"/{page}"
+
+
+def rollback(demo: Demo) -> dict[str, str]:
+    """The rollout that ended the incident."""
+    found = demo.ask("rollouts?from=now-1d")["items"]
+    return next(each for each in found if each["rollback"])
