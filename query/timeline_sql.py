@@ -8,9 +8,8 @@ the start of the window.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-import msgspec
+import pyarrow as pa
 
 from query import records
 from query.models import Hidden
@@ -22,16 +21,13 @@ LIFE = "cityHash64(toString(cluster), uid)"
 
 _MS = "toInt64(toUnixTimestamp64Milli(ts) - {origin:Int64})"
 _WORD = "bitOr(bitShiftLeft(toUInt64(state), 56), bitShiftRight(cityHash64(toString(note)), 8))"
-"""State and note as one number that compares by the state; `_notes` spells them."""
+"""State and note as one number that compares by the state and is never 0; `notes` spells them."""
 
-_PERSON = "match(toString(actor_name), '^(kubectl|oc$|oc-|k9s|lens|Lens|OpenLens|headlamp|dashboard|rancher|Mozilla)')"
+_PERSON = "match(actor_name, '^(kubectl|oc$|oc-|k9s|lens|Lens|OpenLens|headlamp|dashboard|rancher|Mozilla)')"
 """Field managers that are tools in a person's hand: kubectl and its subcommands, and the well-known dashboards."""
 
 EXACT = 200_000
 """Above so many changes a row that a crash left twice may count twice: merging on reading costs half a second."""
-
-Said = tuple[int, int, str]
-"""(ms, state, note)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,32 +66,18 @@ class Question:
 
     def changed(self, params: dict[str, object]) -> list[str]:
         """Conditions on the rows of `marks` that match, hidden ones too."""
-        within = window(params, self.after, self.until)
-        found = [*self.lived(params), *within]
+        return [*self.lived(params), *window(params, self.after, self.until), *self._matching(params)]
+
+    def shown(self, params: dict[str, object]) -> str:
+        """Whether a row of `marks` matches and is not hidden, among those of the lives in the window."""
+        return " AND ".join([*self._matching(params), *self.filter.shown()]) or "1"
+
+    def _matching(self, params: dict[str, object]) -> list[str]:
         chosen = replace(self.filter, scope=self.scope)
-        if (own := chosen.conditions(params)) != self.scope.conditions(params):
-            found.append(f"({records.KEY}) IN (SELECT {records.KEY} FROM changes {where([*own, *within])})")
-        return found
-
-
-class LifeRow(msgspec.Struct, frozen=True):
-    """One life that touched the window. `began`, `ended`: ms; None = before we looked, still there."""
-
-    cluster: str
-    namespace: str
-    resource: str
-    kind: str
-    name: str
-    uid: str
-    key: int
-    epoch: int
-    began: int | None
-    ended: int | None
-
-    @property
-    def place(self) -> tuple[str, str, str, str]:
-        """Of its lane: a name keeps it over all its lives."""
-        return self.cluster, self.namespace, self.resource, self.name
+        if (own := chosen.conditions(params)) == self.scope.conditions(params):
+            return []
+        within = window(params, self.after, self.until)
+        return [f"({records.KEY}) IN (SELECT {records.KEY} FROM changes {where([*own, *within])})"]
 
 
 def counts(store: Store, question: Question) -> tuple[int, Hidden]:
@@ -114,59 +96,102 @@ def _counted(store: Store, question: Question, table: str) -> tuple[int, Hidden]
     return total, Hidden(noise=noise, first_sight=first_sight)
 
 
-def lives(store: Store, question: Question) -> list[LifeRow]:
-    """Every life of the scope that touched the window, by lane and time."""
+def lives(store: Store, question: Question) -> pa.Table:
+    """Every life of the scope that touched the window, by lane and time.
+
+    Columns: cluster, namespace, resource (`deployments.apps`), kind, name, uid, life, epoch, and in ms began and ended;
+    null = before we looked, still there.
+    """
     params: dict[str, object] = {"until": question.until, "after": question.after, "origin": question.origin}
     identity = "cluster, namespace, resource, `group`, name, uid"
     sql = f"""
-        SELECT toString(cluster), toString(namespace), if(`group` = '', resource, concat(resource, '.', `group`)),
-            z.10, name, uid, {LIFE}, a.1,
-            if(a.5 = 'list', NULL, toUnixTimestamp64Milli(a.3) - {{origin:Int64}}),
+        SELECT toString(cluster) AS cluster_, toString(namespace) AS namespace_,
+            if(`group` = '', resource, concat(resource, '.', `group`)) AS kinds, z.10 AS kind, name, uid,
+            {LIFE} AS life, a.1 AS epoch,
+            if(a.5 = 'list', NULL, toUnixTimestamp64Milli(a.3) - {{origin:Int64}}) AS began,
             if(z.6 = 'delete' AND z.3 <= {{until:DateTime64(6, 'UTC')}},
-               toUnixTimestamp64Milli(z.3) - {{origin:Int64}}, NULL)
+               toUnixTimestamp64Milli(z.3) - {{origin:Int64}}, NULL) AS ended
         FROM (
             SELECT {identity}, min(oldest) AS a, max(newest) AS z FROM objects {where(question.lived(params))}
             GROUP BY {identity})
         WHERE a.3 <= {{until:DateTime64(6, 'UTC')}} AND (z.6 != 'delete' OR z.3 > {{after:DateTime64(6, 'UTC')}})
         ORDER BY cluster, namespace, resource, `group`, name, a.3"""
-    return [LifeRow(*row) for row in zip(*_columns(store, sql, params), strict=True)]
+    names = ["cluster", "namespace", "resource", "kind", "name", "uid", "life", "epoch", "began", "ended"]
+    return store.arrow(sql, params).rename_columns(names)
 
 
-def marks(store: Store, question: Question) -> list[list[Any]]:
-    """Every shown change in order of time: life, ms, class, op, actor, person, seq, error in ms, epoch, noise."""
+def marks(store: Store, question: Question) -> pa.Table:
+    """Every change in order of time, those too that match nothing or are hidden (n = 0): they say how things were.
+
+    Columns: life, ms, n, newest (ms when shown, else -1), class, op_, actor, person, seq, error in ms, epoch, noise_,
+    word (0 = says nothing).
+    """
     params: dict[str, object] = {"origin": question.origin}
-    conditions = where([*question.changed(params), *question.filter.shown()])
+    within = where([*question.lived(params), *window(params, question.after, question.until)])
     sql = f"""
-        SELECT life, {_MS}, class, indexOf(['update', 'delete'], toString(op)), toString(actor_name), {_PERSON}, seq,
-            toInt64(ceil(ts_error * 1000)), epoch, noise != ''
-        FROM marks FINAL {conditions} ORDER BY ts, resource, `group`, rv_order"""
-    return _columns(store, sql, params)
+        SELECT life, {_MS} AS ms, toUInt8({question.shown(params)}) AS n, if(n, ms, -1) AS newest, class,
+            toUInt8(indexOf(['update', 'delete'], toString(op))) AS op_, toString(actor_name) AS actor,
+            toUInt8({_PERSON}) AS person, seq, toInt64(ceil(ts_error * 1000)) AS error, epoch,
+            toUInt8(noise != '') AS noise_, if(state < 0, 0, {_WORD}) AS word
+        FROM marks FINAL {within} ORDER BY ts, resource, `group`, rv_order"""
+    return store.arrow(sql, params)
 
 
-def bins(store: Store, question: Question, width: int) -> list[list[Any]]:
-    """Per life and step of `width` ms: life, step, count, highest class, whether a person was there, newest ms."""
+def bins(store: Store, question: Question, width: int) -> pa.Table:
+    """Per life and step of `width` ms, in one pass; in no order.
+
+    Columns: life, bin, n (shown changes), flags (bit 0 to 6: a shown change of that class; bit 7: by a person), newest
+    (ms of the newest shown change, -1 = none), worst and final (word of the worst and of the last state; 0 = none).
+    """
     params: dict[str, object] = {"origin": question.origin, "width": width}
-    conditions = where([*question.changed(params), *question.filter.shown()])
+    within = where([*question.lived(params), *window(params, question.after, question.until)])
+    word = f"if(state < 0, 0, {_WORD})"
+    flags = f"bitOr(bitShiftLeft(toUInt8(1), class), bitShiftLeft(toUInt8({_PERSON}), 7))"
     sql = f"""
-        SELECT life, intDiv({_MS}, {{width:Int64}}) AS bin, count(), max(class), max({_PERSON}), max({_MS})
-        FROM marks {conditions} GROUP BY life, bin ORDER BY life, bin"""
-    return _columns(store, sql, params)
+        SELECT life, toInt32(intDiv({_MS}, {{width:Int64}})) AS bin, toUInt32(sum(shown)) AS n,
+            groupBitOr(if(shown, {flags}, 0)) AS flags, max(if(shown, {_MS}, -1)) AS newest, max({word}) AS worst,
+            argMaxIf({_WORD}, ts, state >= 0) AS final
+        FROM (SELECT life, ts, class, actor_name, state, note, toUInt8({question.shown(params)}) AS shown
+            FROM marks {within})
+        GROUP BY life, bin HAVING n > 0 OR worst > 0"""
+    return store.arrow(sql, params)
 
 
-def states(store: Store, question: Question, width: int) -> dict[int, list[Said]]:
-    """What was said of every life up to the end of the window, in order; -1 ms: before it. `width`: see `_steps`."""
-    found = _before(store, question)
-    for key, later in (_steps(store, question, width) if width > 1 else _each(store, question)).items():
-        found[key] = [*found.get(key, []), *later]
-    return found
+def before(store: Store, question: Question) -> pa.Table:
+    """(life, word): the last word on each life up to the start of the window: of the days before, and of the day."""
+    params: dict[str, object] = {"after": question.after}
+    lived = question.lived(params)
+    day = "toDate({after:DateTime64(6, 'UTC')})"
+    today = [*lived, f"ts >= toDateTime({day}, 'UTC')", "ts <= {after:DateTime64(6, 'UTC')}", "state >= 0"]
+    sql = f"""
+        SELECT life, argMax(word, ts) AS word_ FROM (
+            SELECT life, {_WORD} AS word, ts FROM states {where([*lived, f"day < {day}"])}
+            UNION ALL
+            SELECT life, {_WORD} AS word, ts FROM marks {where(today)})
+        GROUP BY life"""
+    return store.arrow(sql, params).rename_columns(["life", "word"])
 
 
-def owners(store: Store, question: Question) -> dict[int, str]:
-    """Uid of the controller of each life that has one."""
+def owners(store: Store, question: Question) -> pa.Table:
+    """(life, owner): the life of the controller of each that has one."""
     params: dict[str, object] = {}
     conditions = where([*question.lived(params), "owner != ''"])
-    life, owner = _columns(store, f"SELECT life, any(owner) FROM states {conditions} GROUP BY life", params)
-    return dict(zip(life, owner, strict=True))
+    sql = f"""
+        SELECT life, any(cityHash64(toString(cluster), owner)) AS controller FROM states {conditions} GROUP BY life"""
+    return store.arrow(sql, params).rename_columns(["life", "owner"])
+
+
+def notes(store: Store, question: Question) -> dict[int, str]:
+    """Every note that may be spelled, by the number that a word has for it: there are few."""
+    params: dict[str, object] = {"until": question.until, "after": question.after}
+    mine = question.scope.conditions(params)
+    days = where([*mine, "day < toDate({after:DateTime64(6, 'UTC')})"])
+    today = "ts >= toDateTime(toDate({after:DateTime64(6, 'UTC')}), 'UTC') AND ts <= {until:DateTime64(6, 'UTC')}"
+    sql = f"""
+        SELECT DISTINCT bitShiftRight(cityHash64(note), 8), note FROM (
+            SELECT DISTINCT toString(note) AS note FROM states {days}
+            UNION ALL SELECT DISTINCT toString(note) AS note FROM marks {where([*mine, today])})"""
+    return {number: str(note) for number, note in store.rows(sql, params)}
 
 
 def overview(store: Store, question: Question, columns: int) -> tuple[int, list[int], list[int]]:
@@ -183,78 +208,3 @@ def overview(store: Store, question: Question, columns: int) -> tuple[int, list[
         loud[place] += more
         quiet[place] += less
     return width, loud, quiet
-
-
-def _before(store: Store, question: Question) -> dict[int, list[Said]]:
-    """The last word on each life up to the start of the window: of the days before, and of the day itself."""
-    params: dict[str, object] = {"after": question.after}
-    lived = question.lived(params)
-    day = "toDate({after:DateTime64(6, 'UTC')})"
-    today = [*lived, f"ts >= toDateTime({day}, 'UTC')", "ts <= {after:DateTime64(6, 'UTC')}", "state >= 0"]
-    sql = f"""
-        SELECT life, argMax(word, ts) FROM (
-            SELECT life, {_WORD} AS word, ts FROM states {where([*lived, f"day < {day}"])}
-            UNION ALL
-            SELECT life, {_WORD} AS word, ts FROM marks {where(today)})
-        GROUP BY life"""
-    spelled = _Spelled(_notes(store, question))
-    return {key: [(-1, *spelled[word])] for key, word in zip(*_columns(store, sql, params), strict=True)}
-
-
-def _each(store: Store, question: Question) -> dict[int, list[Said]]:
-    params: dict[str, object] = {"origin": question.origin}
-    within = where([*question.lived(params), *window(params, question.after, question.until), "state >= 0"])
-    sql = f"SELECT life, {_MS}, state, toString(note) FROM marks {within} ORDER BY life, epoch, seq"
-    found: dict[int, list[Said]] = {}
-    for key, at, state, note in zip(*_columns(store, sql, params), strict=True):
-        found.setdefault(key, []).append((at, state, note))
-    return found
-
-
-def _steps(store: Store, question: Question, width: int) -> dict[int, list[Said]]:
-    """Of a step of `width` ms the worst state stands at its start, what came last in it at the start of the next."""
-    params: dict[str, object] = {"origin": question.origin, "width": width}
-    within = where([*question.lived(params), *window(params, question.after, question.until), "state >= 0"])
-    sql = f"""
-        SELECT life, intDiv({_MS}, {{width:Int64}}) AS bin, max({_WORD}), argMax({_WORD}, ts)
-        FROM marks {within} GROUP BY life, bin ORDER BY life, bin"""
-    spelled, found = _Spelled(_notes(store, question)), dict[int, list[Said]]()
-    for key, step, worst, last in zip(*_columns(store, sql, params), strict=True):
-        said = found.setdefault(key, [])
-        if said and said[-1][0] == step * width:
-            said.pop()  # what came last in the step before gives way to the worst of this one
-        said.append((step * width, *spelled[worst]))
-        if worst != last:
-            said.append(((step + 1) * width, *spelled[last]))
-    return found
-
-
-def _notes(store: Store, question: Question) -> dict[int, str]:
-    """Every note that may be spelled, by the number that `_WORD` makes of it: there are few."""
-    params: dict[str, object] = {"until": question.until, "after": question.after}
-    mine = question.scope.conditions(params)
-    days = where([*mine, "day < toDate({after:DateTime64(6, 'UTC')})"])
-    today = "ts >= toDateTime(toDate({after:DateTime64(6, 'UTC')}), 'UTC') AND ts <= {until:DateTime64(6, 'UTC')}"
-    sql = f"""
-        SELECT DISTINCT note, bitShiftRight(cityHash64(toString(note)), 8) FROM (
-            SELECT DISTINCT toString(note) AS note FROM states {days}
-            UNION ALL SELECT DISTINCT toString(note) AS note FROM marks {where([*mine, today])})"""
-    notes, numbers = _columns(store, sql, params)
-    return dict(zip(numbers, notes, strict=True))
-
-
-class _Spelled(dict[int, tuple[int, str]]):
-    """(state, note) of each word; there are few, so each is taken apart once."""
-
-    def __init__(self, notes: dict[int, str]) -> None:
-        super().__init__()
-        self._notes = notes
-
-    def __missing__(self, word: int) -> tuple[int, str]:
-        self[word] = found = word >> 56, self._notes.get(word & (2**56 - 1), "")
-        return found
-
-
-def _columns(store: Store, sql: str, params: dict[str, object]) -> list[list[Any]]:
-    """The columns of an answer as lists."""
-    return [column.to_pylist() for column in store.arrow(sql, params).columns]

@@ -23,27 +23,31 @@ by q class noise first_sight`) and
   "lanes": { "cluster": [string], "namespace": [string], "kind": [string], "resource": [string, `deployments.apps`],
              "name": [string], "owner": [lane index or -1: the controller; owners may come after what they own],
              "changes": [shown changes in the window], "worst": [worst state code in the window],
-             "state": [state code at `to`, -1 = gone], "note": [string: `3/4`, `CrashLoopBackOff`, at `to`],
+             "state": [state code at `to`, -1 = gone], "note": [string, at `to`],
              "last": [ms of the last shown change, -1 = none] },
   "lanes_left_out": n,                                            above 100,000 lanes: those that did not change
+  "said":  { "state": [code, -1 = nothing is said], "note": [string: `3/4`, `CrashLoopBackOff`] },      *said* below
   "lives": { "lane": [lane], "uid": [text], "epoch": [number], "from": [ms, or null = before we looked],
-             "to": [ms, or null = still there at `to`] },          sorted by lane, then time; between lives: gone
-  "bars":  { "life": [life], "t": [ms, 0 = so at the start or since the life began], "state": [code],
-             "note": [string] },                 sorted by life, then time; holds until the next of the life, or its end
+             "to": [ms, or null = still there at `to`],            sorted by lane, then time; between lives: gone
+             "said": [said: at the start of the window] },
+  "bars":  { "life": [life], "t": [ms], "said": [said] },          what hidden changes said (without marks: all), in
+                                                                     order of time; null in `bins` mode
   "marks": { "t": [ms after the mark before: DELTA], "life": [life], "class": [code], "op": [0 add 1 update 2 delete],
              "actor": [string], "human": [indexes of marks made by a person's tool],
              "seq": [seq minus that of the life's mark before (first: seq itself)],
+             "said": {"mark": [index: DELTA], "said": [said]},     only where it is another than before
              "error": {"mark": [index], "ms": [± of ts: draw a whisker to t - ms]},
              "epoch": {"mark": [index], "epoch": [number]},        only marks of another epoch than their life's
              "noise": [indexes of marks that are noise; only with noise=off] } | null,
-  "bins":  { "width": ms per bin, "lane": [lane], "bin": [n], "count": [n], "class": [highest code], "human": [0|1] }
-             sorted by lane; lives of one lane may both have a cell in a bin | null,
+  "bins":  { "width": ms per bin, "cells": [how many of the following each life has],
+             "bin": [n], "count": [n], "class": [highest code], "human": [indexes], "worst": [said], "final": [said] }
+             worst and last state of each bin, 0 = as before | null,
   "overview": { "width": ms per column, "loud": [n], "quiet": [n] },   loud: spec, rollout, drift, delete, create
   "spans": [ {"class": "gap"|"late", "from": ms, "to": ms, "cluster", "resource" ("" = all), "namespace" ("" = all),
               "reason", "id"} ] }                                  where nobody was watching; the text is in `coverage`
 ```
 
-In `bins` mode `bars` holds at most one per life and bin, the worst in it. `GET /api/v1/timeline/event?cluster&kind
+`GET /api/v1/timeline/event?cluster&kind
 &namespace&name&uid&epoch&seq` is the whole change behind a mark, as `/events/{id}` gives it. Drift marks are not in
 here: they need a baseline (`/drift`).
 
@@ -52,17 +56,18 @@ of the well-known kinds, and generally what `metadata.deletionTimestamp`, `statu
 Available, Failed, Progressing]` and `observedGeneration` say. What has no health `exists`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from query import timeline_sql as sql
 from query.models import Coverage, Hidden
-from query.timeline_columns import deltas, runs_of, sparse, steps_of
-from query.timeline_sql import LifeRow, Question, Said
+from query.timeline_columns import deltas, ints, places, sparse, steps_of
+from query.timeline_lanes import Columns, Lanes, Sayings, Sums, Words
+from query.timeline_sql import Question
 from schema.store import Store
 
 CLASSES = ["status", "metadata", "create", "spec", "rollout", "delete", "drift"]
@@ -70,7 +75,6 @@ STATES = ["exists", "ready", "terminating", "progressing", "failing"]
 PARTS = ("lanes", "marks", "bars", "overview")
 MOST_MARKS = 200_000
 MOST_LANES = 100_000
-GONE = -1
 
 _CELLS = 100_000
 """Bins of an answer, roughly: many lanes get wider ones."""
@@ -99,17 +103,16 @@ class Overview(msgspec.Struct, kw_only=True):
 
 
 class Bins(msgspec.Struct, kw_only=True, rename={"kind": "class"}):
-    """Counted changes, by lane and bin; `width` in ms."""
+    """Counted changes and states, by life and bin; `width` in ms."""
 
     width: int
-    lane: list[int]
+    cells: list[int]
     bin: list[int]
     count: list[int]
     kind: list[int]
     human: list[int]
-
-
-Columns = dict[str, list[object]]
+    worst: list[int]
+    final: list[int]
 
 
 class TimelineView(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
@@ -129,7 +132,8 @@ class TimelineView(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     states: list[str]
     lanes: Columns
     lanes_left_out: int
-    lives: Columns
+    said: Columns
+    lives: dict[str, object]
     bars: Columns | None
     marks: dict[str, object] | None
     bins: Bins | None
@@ -147,50 +151,15 @@ class Drawing:
     changed_only: bool = False
 
 
-@dataclass(slots=True)
-class _Words:
-    """The dictionary."""
-
-    places: dict[str, int] = field(default_factory=lambda: {"": 0})
-
-    def __call__(self, word: str) -> int:
-        return self.places.setdefault(word, len(self.places))
-
-
-@dataclass(slots=True)
-class _Table:
-    """Lives with their lanes, as they are drawn, and what was counted of each lane."""
-
-    lives: list[LifeRow]
-    lane: list[int]
-    place: dict[int, int]
-    count: list[int]
-    last: list[int]
-    left_out: int = 0
-
-    @classmethod
-    def of(cls, lives: list[LifeRow]) -> "_Table":
-        """Lives of one name share a lane."""
-        lanes: dict[tuple[str, str, str, str], int] = {}
-        lane = [lanes.setdefault(each.place, len(lanes)) for each in lives]
-        place = {each.key: n for n, each in enumerate(lives)}
-        return cls(lives, lane, place, [0] * len(lanes), [-1] * len(lanes))
-
-    def touched(self, lane: int, changes: int, at: int) -> None:
-        """So many changes, the newest of them then."""
-        self.count[lane] += changes
-        self.last[lane] = max(self.last[lane], at)
-
-
 def view(store: Store, question: Question, drawing: Drawing, *, open_end: bool, coverage: Coverage) -> TimelineView:
     """The answer. `open_end`: the window ends now."""
     total, hidden = sql.counts(store, question)
-    binned, words = total > drawing.most, _Words()
+    binned, words = total > drawing.most, Words()
     answer = TimelineView(
         from_=question.after, to=question.until, origin=question.after, span=question.span,
         now=question.span if open_end else None, coverage=coverage, hidden=hidden, total=total,
         mode="bins" if binned else "marks", strings=[], classes=CLASSES, states=STATES,
-        lanes={}, lanes_left_out=0, lives={}, bars=None, marks=None, bins=None, overview=None,
+        lanes={}, lanes_left_out=0, said={}, lives={}, bars=None, marks=None, bins=None, overview=None,
         spans=spans(coverage, question),
     )  # fmt: skip
     if "overview" in drawing.parts:
@@ -218,150 +187,118 @@ def _ms(moment: datetime, question: Question) -> int:
     return int(moment.timestamp() * 1000) - question.origin
 
 
-def _draw(
-    store: Store, question: Question, drawing: Drawing, answer: TimelineView, words: _Words, binned: bool
-) -> None:
-    table = _Table.of(sql.lives(store, question))
-    lanes = max(1, len(table.count))
-    width = -(-question.span // min(drawing.width, max(_FEWEST, _CELLS // lanes))) if binned else 1
-    rows = sql.bins(store, question, width) if binned else sql.marks(store, question)
-    _count(table, rows, binned)
-    said = sql.states(store, question, width)
-    owners = sql.owners(store, question)
-    if drawing.changed_only or lanes > MOST_LANES:
-        table = _only_changed(table, owners, drawing.changed_only)
-    answer.lanes_left_out = table.left_out
-    bars, worst, final = _bars(table, said, question.span, words)
-    answer.lanes = _lanes(table, owners, worst, final, words)
-    answer.lives = _lives(table)
-    answer.bars = bars if "bars" in drawing.parts else None
-    if "marks" in drawing.parts and binned:
-        answer.bins = _bins(table, rows, width)
-    elif "marks" in drawing.parts:
-        answer.marks = _marks(table, rows, words)
-
-
-def _count(table: _Table, rows: Sequence[list[int]], binned: bool) -> None:
+def _draw(store: Store, question: Question, drawing: Drawing, answer: TimelineView, words: Words, binned: bool) -> None:
+    owners, before = sql.owners(store, question), sql.before(store, question)
+    lanes, sayings = Lanes.of(sql.lives(store, question), owners), Sayings(words, sql.notes(store, question))
+    width = 0
     if binned:
-        for key, run in runs_of(rows[0]).items():
-            if (life := table.place.get(key)) is not None:
-                table.touched(table.lane[life], sum(rows[2][run]), max(rows[5][run]))
-        return
-    for key, at in zip(rows[0], rows[1], strict=True):
-        if (life := table.place.get(key)) is not None:
-            table.touched(table.lane[life], 1, at)
+        width = -(-question.span // min(drawing.width, max(_FEWEST, _CELLS // max(1, len(lanes.first)))))
+        rows, said = sql.bins(store, question, width), _BINS
+    else:
+        rows, said = sql.marks(store, question), _MARKS
+    sums = Sums.of(lanes.lives, rows.select(said).rename_columns(_SUMMED), before)
+    if drawing.changed_only or len(lanes.first) > MOST_LANES:
+        lanes, answer.lanes_left_out = _fewer(lanes, owners, sums, drawing.changed_only)
+        sums = Sums.of(lanes.lives, rows.select(said).rename_columns(_SUMMED), before)
+    answer.lanes = lanes.columns(sums, sayings, words)
+    answer.lives = _lives(lanes, [sayings(each) for each in sums.before])
+    rows = rows.append_column("place", places(rows["life"], lanes.lives["life"]))
+    # The others are left out, or their row of `objects` is a moment late.
+    rows = rows.filter(pc.is_valid(rows["place"]))
+    if binned:
+        answer.bins = _bins(rows, width, len(lanes.lane), sayings)
+    else:
+        said_then = _told(rows, sums.before)
+        answer.marks = _marks(rows, said_then, lanes, words, sayings) if "marks" in drawing.parts else None
+        shown = ints(rows["n"]) if "marks" in drawing.parts else [0] * rows.num_rows
+        answer.bars = _bars(rows, [n for n in said_then if not shown[n]], sayings) if "bars" in drawing.parts else None
+    answer.said = {"state": sayings.state, "note": sayings.note}
 
 
-def _only_changed(table: _Table, owners: dict[int, str], all_quiet: bool) -> _Table:
+_SUMMED = ["life", "n", "newest", "worst", "final"]
+_BINS = _SUMMED
+_MARKS = ["life", "n", "newest", "word", "word"]
+
+
+def _fewer(lanes: Lanes, owners: pa.Table, sums: Sums, all_quiet: bool) -> tuple[Lanes, int]:
     """Lanes that changed and those that own them; without `all_quiet` as many quiet ones as there is room for."""
-    by_uid = {(each.cluster, each.uid): n for n, each in enumerate(table.lives)}
-    keep = {lane for lane, count in enumerate(table.count) if count}
-    for n, each in enumerate(table.lives):
-        owner: int | None = n
-        while table.lane[n] in keep and owner is not None:
-            mine = table.lives[owner]
-            owner = by_uid.get((each.cluster, owners.get(mine.key, "")))
-            if owner is None or table.lane[owner] in keep:
-                break
-            keep.add(table.lane[owner])
-    quiet = [lane for lane in range(len(table.count)) if lane not in keep]
-    kept = sorted(keep | set([] if all_quiet else quiet[: max(0, MOST_LANES - len(keep))]))
-    number = {lane: n for n, lane in enumerate(kept)}
-    lives = [(each, number[lane]) for each, lane in zip(table.lives, table.lane, strict=True) if lane in number]
-    return _Table(
-        [each for each, _ in lives],
-        [lane for _, lane in lives],
-        {each.key: n for n, (each, _) in enumerate(lives)},
-        [table.count[lane] for lane in kept],
-        [table.last[lane] for lane in kept],
-        0 if all_quiet else len(table.count) - len(kept),
-    )
+    keep = lanes.changed_with_owners(sums.count)
+    quiet = [lane for lane in range(len(lanes.first)) if lane not in keep]
+    if not all_quiet:
+        keep.update(quiet[: max(0, MOST_LANES - len(keep))])
+    return lanes.only(keep, owners), 0 if all_quiet else len(lanes.first) - len(keep)
 
 
-def _bars(
-    table: _Table, said: dict[int, list[Said]], span: int, words: _Words
-) -> tuple[Columns, list[int], list[tuple[int, str]]]:
-    """Bars without repetitions, the worst state of each lane, and (state, note) of each lane at the end."""
-    life: list[object] = []
-    at: list[object] = []
-    state: list[object] = []
-    note: list[object] = []
-    worst, final = [0] * len(table.count), [(GONE, "")] * len(table.count)
-    for n, each in enumerate(table.lives):
-        lane, before = table.lane[n], (-2, "")
-        for moment, now, text in said.get(each.key, ()):
-            if (now, text) == before or moment >= span:
-                continue
-            before = (now, text)
-            life.append(n)
-            at.append(max(0, moment))
-            state.append(now)
-            note.append(words(text))
-            worst[lane] = max(worst[lane], now)
-        if each.ended is None:
-            final[lane] = before if before[0] >= 0 else (0, "")
-    return {"life": life, "t": at, "state": state, "note": note}, worst, final
-
-
-def _lanes(
-    table: _Table, owners: dict[int, str], worst: list[int], final: list[tuple[int, str]], words: _Words
-) -> Columns:
-    first = dict(zip(reversed(table.lane), reversed(table.lives), strict=True))
-    newest = dict(zip(table.lane, table.lives, strict=True))
-    by_uid = {(each.cluster, each.uid): lane for each, lane in zip(table.lives, table.lane, strict=True)}
-    order = [first[lane] for lane in range(len(table.count))]
+def _lives(lanes: Lanes, said: list[int]) -> dict[str, object]:
+    lives = lanes.lives
     return {
-        "cluster": [words(each.cluster) for each in order],
-        "namespace": [words(each.namespace) for each in order],
-        "kind": [words(each.kind) for each in order],
-        "resource": [words(each.resource) for each in order],
-        "name": [words(each.name) for each in order],
-        "owner": [by_uid.get((each.cluster, owners.get(newest[n].key, "")), -1) for n, each in enumerate(order)],
-        "changes": [*table.count],
-        "worst": [*worst],
-        "state": [state for state, _ in final],
-        "note": [words(text) for _, text in final],
-        "last": [*table.last],
+        "lane": lanes.lane,
+        "uid": lives["uid"].to_pylist(),
+        "epoch": ints(lives["epoch"]),
+        "from": lives["began"].to_pylist(),
+        "to": lives["ended"].to_pylist(),
+        "said": said,
     }
 
 
-def _lives(table: _Table) -> Columns:
-    return {
-        "lane": [*table.lane],
-        "uid": [each.uid for each in table.lives],
-        "epoch": [each.epoch for each in table.lives],
-        "from": [each.began for each in table.lives],
-        "to": [each.ended for each in table.lives],
-    }
+def _bins(rows: pa.Table, width: int, lives: int, sayings: Sayings) -> Bins:
+    """Sorted by life and time without a step per cell."""
+    place = pc.cast(rows["place"], pa.int64())
+    rows = rows.take(pc.array_sort_indices(pc.add(pc.shift_left(place, 32), pc.cast(rows["bin"], pa.int64()))))
+    runs = pc.run_end_encode(rows["place"].combine_chunks())
+    cells = [0] * lives
+    for life, many in zip(ints(runs.values), deltas(ints(runs.run_ends)), strict=True):
+        cells[life] = many
+    flags = ints(rows["flags"])
+    return Bins(
+        width=width, cells=cells, bin=ints(rows["bin"]), count=ints(rows["n"]), kind=[_HIGHEST[each] for each in flags],
+        human=[n for n, each in enumerate(flags) if each > _PERSON],
+        worst=sayings.column(rows["worst"]), final=sayings.column(rows["final"]),
+    )  # fmt: skip
 
 
-def _bins(table: _Table, rows: Sequence[list[int]], width: int) -> Bins:
-    """Lives that share a lane come one after the other; the few cells that they share stay apart, as two."""
-    runs = runs_of(rows[0])
-    found = Bins(width=width, lane=[], bin=[], count=[], kind=[], human=[])
-    into = (found.bin, found.count, found.kind, found.human)
-    for lane, each in zip(table.lane, table.lives, strict=True):
-        if (run := runs.get(each.key)) is not None:
-            found.lane += [lane] * (run.stop - run.start)
-            for column, values in zip(into, rows[1:5], strict=True):
-                column += values[run]
+_PERSON = 0x7F
+_HIGHEST = [max(0, (flags & _PERSON).bit_length() - 1) for flags in range(256)]
+
+
+def _told(rows: pa.Table, before: list[int]) -> list[int]:
+    """Which rows say something else than was said of their life before."""
+    last, found = list(before), []
+    for n, (life, word) in enumerate(zip(ints(rows["place"]), ints(rows["word"]), strict=True)):
+        if word and last[life] != word:
+            last[life] = word
+            found.append(n)
     return found
 
 
-def _marks(table: _Table, rows: Sequence[list[Any]], words: _Words) -> dict[str, object]:
-    """Marks as columns, deltas taken. Lives that are unknown (their row of `objects` is a moment late) stay out."""
-    known = [n for n, key in enumerate(rows[0]) if key in table.place]
-    _, at, kind, op, actor, human, seq, error, epoch, noise = ([column[n] for n in known] for column in rows)
-    life = [table.place[rows[0][n]] for n in known]
+def _bars(rows: pa.Table, told: list[int], sayings: Sayings) -> Columns:
+    chosen = rows.take(pa.array(told, pa.int64()))
+    return {"life": ints(chosen["place"]), "t": ints(chosen["ms"]), "said": sayings.column(chosen["word"])}
+
+
+def _marks(rows: pa.Table, told: list[int], lanes: Lanes, words: Words, sayings: Sayings) -> dict[str, object]:
+    """Marks as columns, deltas taken."""
+    shown = pc.equal(rows["n"], pa.scalar(1, rows["n"].type))
+    number = pc.subtract(pc.cumulative_sum(pc.cast(rows["n"], pa.int64())), 1)  # of each row among those that are shown
+    said = rows.append_column("mark", number).take(pa.array(told, pa.int64()))
+    said = said.filter(pc.equal(said["n"], pa.scalar(1, said["n"].type)))
+    rows = rows.filter(shown)
+    life, error, epoch = ints(rows["place"]), ints(rows["error"]), ints(rows["epoch"])
+    usual = ints(lanes.lives["epoch"])
     return {
-        "t": deltas(at),
+        "t": deltas(ints(rows["ms"])),
         "life": life,
-        "class": kind,
-        "op": op,
-        "actor": [words(str(each)) for each in actor],
-        "human": [n for n, each in enumerate(human) if each],
-        "seq": steps_of(life, seq),
+        "class": ints(rows["class"]),
+        "op": ints(rows["op_"]),
+        "actor": words.column(rows["actor"]),
+        "human": _set(rows["person"]),
+        "seq": steps_of(life, ints(rows["seq"])),
+        "said": {"mark": deltas(ints(said["mark"])), "said": sayings.column(said["word"])},
         "error": sparse("ms", error, [not each for each in error]),
-        "epoch": sparse("epoch", epoch, [each == table.lives[at].epoch for each, at in zip(epoch, life, strict=True)]),
-        "noise": [n for n, each in enumerate(noise) if each],
+        "epoch": sparse("epoch", epoch, [each == usual[at] for each, at in zip(epoch, life, strict=True)]),
+        "noise": _set(rows["noise_"]),
     }
+
+
+def _set(column: pa.Array) -> list[int]:
+    return [n for n, each in enumerate(ints(column)) if each]

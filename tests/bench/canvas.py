@@ -8,7 +8,7 @@ in each frame of 200 steps of panning and zooming, without the browser's own wai
 import gzip
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.bench.report import figure
 UI = Path(__file__).parents[2] / "query" / "_ui"
 CHROMIUM = "/usr/bin/chromium"
 HOUR = 3_600_000
+_SAID = (2, 2, 2, 4, 5)
 ORIGIN = "2026-11-22T00:00:00Z"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 MEASURE = """async steps => {
@@ -38,8 +39,11 @@ MEASURE = """async steps => {
 }"""
 
 
-def answer(events: int, lanes: int, hours: int = 6, *, seed: int = 7) -> dict[str, Any]:
-    """An answer of `/api/v1/timeline` with this many marks on this many lanes, a tenth of them Deployments."""
+def answer(events: int, lanes: int, hours: int = 6, *, seed: int = 7, flips: bool = False) -> dict[str, Any]:
+    """An answer of `/api/v1/timeline` with this many marks on this many lanes, a tenth of them Deployments.
+
+    `flips`: every change brings another state, else eight a lane do.
+    """
     pick = random.Random(seed)  # figures must repeat, nothing is secret
     span = hours * HOUR
     strings = ["", "prod-eu-1", *[f"team-{n:02}" for n in range(20)]]
@@ -52,7 +56,7 @@ def answer(events: int, lanes: int, hours: int = 6, *, seed: int = 7) -> dict[st
     times = sorted(pick.randrange(span) for _ in range(events))
     life = [pick.randrange(lanes) for _ in range(events)]
     classes = pick.choices(range(6), weights=[70, 5, 5, 14, 3, 3], k=events)
-    bars = [(n, t, pick.choice([1, 1, 1, 3, 4])) for n in range(lanes) for t in sorted(pick.sample(range(span), 8))]
+    told = range(events) if flips else sorted(pick.sample(range(events), lanes * 8))
     columns = [0] * 1200
     for each in times:
         columns[each * 1200 // span] += 1
@@ -73,12 +77,14 @@ def answer(events: int, lanes: int, hours: int = 6, *, seed: int = 7) -> dict[st
         },
         "lanes_left_out": 0,
         "lives": {"lane": list(range(lanes)), "uid": [f"u{n}" for n in range(lanes)], "epoch": [1] * lanes,
-                  "from": [None] * lanes, "to": [None] * lanes},
-        "bars": {"life": [b[0] for b in bars], "t": [b[1] for b in bars], "state": [b[2] for b in bars],
-                 "note": [0] * len(bars)},
+                  "from": [None] * lanes, "to": [None] * lanes, "said": [2] * lanes},
+        "said": {"state": [-1, 0, 1, 2, 3, 4], "note": [0] * 6},
+        "bars": {"life": [], "t": [], "said": []},
         "marks": {"t": list(_deltas(times)), "life": life, "class": classes, "op": [1] * events,
                   "actor": [at["kubelet"]] * events, "human": [n for n in range(events) if n % 97 == 0],
-                  "seq": [1] * events, "error": {"mark": [], "ms": []}, "epoch": {"mark": [], "epoch": []},
+                  "seq": [1] * events,
+                  "said": {"mark": list(_deltas(told)), "said": [pick.choice(_SAID) for _ in told]},
+                  "error": {"mark": [], "ms": []}, "epoch": {"mark": [], "epoch": []},
                   "noise": []},
         "bins": None,
         "overview": {"width": span // 1200, "loud": [0] * 1200, "quiet": columns},
@@ -86,7 +92,7 @@ def answer(events: int, lanes: int, hours: int = 6, *, seed: int = 7) -> dict[st
     }  # fmt: skip
 
 
-def _deltas(times: list[int]) -> Iterator[int]:
+def _deltas(times: Sequence[int]) -> Iterator[int]:
     before = 0
     for each in times:
         yield each - before
@@ -96,7 +102,9 @@ def _deltas(times: list[int]) -> Iterator[int]:
 def run(events: int = 100_000, lanes: int = 2_000) -> None:
     """Serve, open, measure."""
     body = json.dumps(answer(events, lanes), separators=(",", ":")).encode()
-    figure("timeline answer, 100,000 changes, gzip", len(gzip.compress(body, 6)) / 1e6, "MB", events=events)
+    figure("timeline answer, 100,000 changes, gzip", len(gzip.compress(body, 5)) / 1e6, "MB", events=events)
+    flipping = json.dumps(answer(events, lanes, flips=True), separators=(",", ":")).encode()
+    figure("the same where each change is another state", len(gzip.compress(flipping, 5)) / 1e6, "MB", events=events)
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM)
         page = browser.new_page(viewport={"width": 1440, "height": 900})

@@ -45,11 +45,16 @@ def lane(answer: Answer, name: str) -> int:
 
 def bars(answer: Answer, name: str) -> list[tuple[int, str, str]]:
     """(seconds, state, note) of the object of this name."""
-    lives, columns = answer["lives"]["lane"], answer["bars"]
+    lives, marks, said = answer["lives"], answer["marks"], answer["said"]
+    times = undeltas(marks["t"])
+    found = [(0, life, each) for life, each in enumerate(lives["said"]) if each]
+    found += zip(answer["bars"]["t"], answer["bars"]["life"], answer["bars"]["said"], strict=True)
+    told = zip(undeltas(marks["said"]["mark"]), marks["said"]["said"], strict=True)
+    found += [(times[mark], marks["life"][mark], each) for mark, each in told]
     return [
-        (t // 1000, STATES[state], answer["strings"][note])
-        for life, t, state, note in zip(columns["life"], columns["t"], columns["state"], columns["note"], strict=True)
-        if lives[life] == lane(answer, name)
+        (t // 1000, STATES[said["state"][each]], answer["strings"][said["note"][each]])
+        for t, life, each in sorted(found)
+        if lives["lane"][life] == lane(answer, name)
     ]
 
 
@@ -145,6 +150,38 @@ async def test_above_the_limit_changes_are_counted_per_lane_and_bin(
     assert (answer["mode"], answer["marks"], answer["total"]) == ("bins", None, 40)
     assert sum(answer["bins"]["count"]) == 40
     assert sum(answer["overview"]["loud"]) == 40
+
+
+async def test_a_bin_tells_its_worst_state_and_the_last_one(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    history.put("deployments.apps", "shop/web", deployment(2), at=-50)
+    history.put("deployments.apps", "shop/web", deployment(1, reason="Stalled"), at=100)
+    history.put("deployments.apps", "shop/web", deployment(2), at=105)
+    history.put("deployments.apps", "shop/web", deployment(1), at=500)
+    history.store(store)
+    answer = await drawn(api, history, most=0, width=50)
+    said, bins = answer["said"]["state"], answer["bins"]
+    assert [STATES[said[each]] for each in answer["lives"]["said"]] == ["ready"]
+    assert [
+        (STATES[said[worst]], STATES[said[final]]) for worst, final in zip(bins["worst"], bins["final"], strict=True)
+    ] == [
+        ("failing", "ready"),
+        ("progressing", "progressing"),
+    ]
+    lanes = answer["lanes"]
+    assert (STATES[lanes["worst"][0]], STATES[lanes["state"][0]]) == ("failing", "progressing")
+
+
+async def test_hidden_changes_say_how_things_were_all_the_same(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    history.put("deployments.apps", "shop/web", deployment(2), at=10)
+    history.put("deployments.apps", "shop/web", deployment(1, reason="Stalled"), at=20)
+    history.store(store)
+    answer = await drawn(api, history, **{"class": "create"})
+    assert marks(answer, "web") == [(10, "create")]
+    assert [state for _, state, _ in bars(answer, "web")] == ["ready", "failing"]
 
 
 async def test_gaps_are_spans_of_the_answer(api: httpx.AsyncClient, store: ChdbStore, history: History) -> None:

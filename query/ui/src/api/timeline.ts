@@ -29,8 +29,10 @@ export interface TimelineAnswer {
     last: number[];
   };
   lanes_left_out: number;
-  lives: { lane: number[]; uid: string[]; epoch: number[]; from: (number | null)[]; to: (number | null)[] };
-  bars: { life: number[]; t: number[]; state: number[]; note: number[] };
+  /** What states are made of; 0 says nothing. */
+  said: { state: number[]; note: number[] };
+  lives: { lane: number[]; uid: string[]; epoch: number[]; from: (number | null)[]; to: (number | null)[]; said: number[] };
+  bars: { life: number[]; t: number[]; said: number[] } | null;
   marks: {
     t: number[];
     life: number[];
@@ -39,11 +41,12 @@ export interface TimelineAnswer {
     actor: number[];
     human: number[];
     seq: number[];
+    said: { mark: number[]; said: number[] };
     error: { mark: number[]; ms: number[] };
     epoch: { mark: number[]; epoch: number[] };
     noise: number[];
   } | null;
-  bins: { width: number; lane: number[]; bin: number[]; count: number[]; class: number[]; human: number[] } | null;
+  bins: { width: number; cells: number[]; bin: number[]; count: number[]; class: number[]; human: number[]; worst: number[]; final: number[] } | null;
   overview: { width: number; loud: number[]; quiet: number[] };
   spans: { class: "gap" | "late"; from: number; to: number; cluster: string; resource: string; namespace: string; reason: string; id: string }[];
 }

@@ -40,7 +40,6 @@ export function graft(answer: TimelineAnswer, wide: Model): TimelineAnswer {
   const order = answer.lives.lane.map((_, n) => n).sort((a, b) => to[answer.lives.lane[a]!]! - to[answer.lives.lane[b]!]! || a - b);
   const moved = new Int32Array(order.length);
   order.forEach((old, n) => (moved[old] = n));
-  const bars = answer.bars.life.map((_, n) => n).sort((a, b) => moved[answer.bars.life[a]!]! - moved[answer.bars.life[b]!]! || a - b);
   const at = strings.length;
   const words: string[] = [];
   const word = (text: string) => at + words.push(text) - 1;
@@ -52,11 +51,23 @@ export function graft(answer: TimelineAnswer, wide: Model): TimelineAnswer {
       name: all.map(each => word(each.name)), owner: all.map(each => each.owner), changes: all.map(() => 0), worst: all.map(() => 0), state: all.map(() => 0), note: all.map(() => 0), last: all.map(() => -1),
     },
     strings: [...strings, ...words],
-    lives: { lane: order.map(n => to[answer.lives.lane[n]!]!), uid: order.map(n => answer.lives.uid[n]!), epoch: order.map(n => answer.lives.epoch[n]!), from: order.map(n => answer.lives.from[n]!), to: order.map(n => answer.lives.to[n]!) },
-    bars: { life: bars.map(n => moved[answer.bars.life[n]!]!), t: bars.map(n => answer.bars.t[n]!), state: bars.map(n => answer.bars.state[n]!), note: bars.map(n => answer.bars.note[n]!) },
+    lives: { lane: order.map(n => to[answer.lives.lane[n]!]!), uid: order.map(n => answer.lives.uid[n]!), epoch: order.map(n => answer.lives.epoch[n]!), said: order.map(n => answer.lives.said[n]!), from: order.map(n => answer.lives.from[n]!), to: order.map(n => answer.lives.to[n]!) },
+    bars: answer.bars && { ...answer.bars, life: answer.bars.life.map(n => moved[n]!) },
     marks: answer.marks && { ...answer.marks, life: answer.marks.life.map(n => moved[n]!) },
-    bins: answer.bins && { ...answer.bins, lane: answer.bins.lane.map(n => to[n]!) },
+    bins: answer.bins && inOrder(answer.bins, order),
     overview: answer.overview ?? { width: 1, loud: [], quiet: [] },
     spans: answer.spans ?? [],
+  };
+}
+
+/** Cells stand life by life: their lives in another order. */
+function inOrder(bins: NonNullable<TimelineAnswer["bins"]>, order: readonly number[]): NonNullable<TimelineAnswer["bins"]> {
+  const first = [0], people = new Set(bins.human), cells: number[] = [];
+  for (const n of bins.cells) first.push(first.at(-1)! + n);
+  for (const life of order) for (let k = first[life]!; k < first[life + 1]!; k++) cells.push(k);
+  const moved = (column: readonly number[]) => cells.map(k => column[k]!);
+  return {
+    width: bins.width, cells: order.map(life => bins.cells[life]!), bin: moved(bins.bin), count: moved(bins.count), class: moved(bins.class),
+    human: cells.flatMap((k, n) => (people.has(k) ? [n] : [])), worst: moved(bins.worst), final: moved(bins.final),
   };
 }

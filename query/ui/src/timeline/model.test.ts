@@ -38,7 +38,7 @@ test("a gap of one kind does not spoil what is known of another", () => {
 
 test("counts per bin become entries in order of time", () => {
   const answer = answerOf([{ name: "a" }, { name: "b" }]);
-  const model = decode({ ...answer, mode: "bins", marks: null, bins: { width: 1000, lane: [0, 0, 1], bin: [1, 7, 3], count: [4, 2, 9], class: [0, 3, 5], human: [0, 1, 0] } });
+  const model = decode({ ...answer, mode: "bins", marks: null, bins: { width: 1000, cells: [2, 1], bin: [1, 7, 3], count: [4, 2, 9], class: [0, 3, 5], human: [1], worst: [0, 0, 0], final: [0, 0, 0] } });
   expect([...model.t].map(t => (t - at(0)) / 1000)).toEqual([1.5, 3.5, 7.5]);
   expect([[...model.lane], [...model.count], [...model.human]]).toEqual([[0, 1, 0], [4, 9, 2], [0, 0, 1]]);
 });

@@ -3,6 +3,7 @@
  * that touch. Built once per answer; nothing here knows pixels. Times are milliseconds since 1970.
  */
 import type { TimelineAnswer } from "../api/timeline";
+import { told } from "./told";
 
 /** Codes of states in `segState`; the number is the rank, the worst wins. */
 export const NONE = 0, GONE = 1, EXISTS = 2, READY = 3, TERMINATING = 4, PROGRESSING = 5, FAILING = 6;
@@ -119,14 +120,20 @@ function readMarks(answer: TimelineAnswer, origin: number): Marks {
 
 /** Bins become entries at their middle, in order of time. */
 function readBins(answer: TimelineAnswer, origin: number): Marks {
-  const b = answer.bins ?? { width: 1, lane: [], bin: [], count: [], class: [], human: [] };
-  const order = b.bin.map((_, i) => i).sort((i, j) => b.bin[i]! - b.bin[j]!);
-  const n = order.length, none = new Int32Array(n).fill(-1);
-  return {
-    t: Float64Array.from(order, i => origin + (b.bin[i]! + 0.5) * b.width), lane: Int32Array.from(order, i => b.lane[i]!), cls: Uint8Array.from(order, i => b.class[i]!),
-    human: Uint8Array.from(order, i => b.human[i]!), count: Uint32Array.from(order, i => b.count[i]!), error: new Float64Array(n), life: none, seq: new Float64Array(n),
-    actor: new Int32Array(n), op: new Uint8Array(n), epochs: new Map(),
-  };
+  const b = answer.bins ?? { width: 1, cells: [], bin: [], count: [], class: [], human: [] };
+  // Counting sort by bin; a cell without a shown change (it has a state only) is no entry.
+  const first = new Int32Array(Math.ceil(answer.span / b.width) + 2);
+  for (let i = 0; i < b.bin.length; i++) if (b.count[i]) first[b.bin[i]! + 1]!++;
+  for (let k = 1; k < first.length; k++) first[k]! += first[k - 1]!;
+  const n = first[first.length - 1]!, people = new Uint8Array(b.bin.length);
+  for (const i of b.human) people[i] = 1;
+  const t = new Float64Array(n), lane = new Int32Array(n), cls = new Uint8Array(n), human = new Uint8Array(n), count = new Uint32Array(n);
+  for (let life = 0, i = 0; life < b.cells.length; life++) for (const end = i + b.cells[life]!; i < end; i++) {
+    if (!b.count[i]) continue;
+    const k = first[b.bin[i]!]!++;
+    t[k] = origin + (b.bin[i]! + 0.5) * b.width; lane[k] = answer.lives.lane[life]!; cls[k] = b.class[i]!; human[k] = people[i]!; count[k] = b.count[i]!;
+  }
+  return { t, lane, cls, human, count, error: new Float64Array(n), life: new Int32Array(n).fill(-1), seq: new Float64Array(n), actor: new Int32Array(n), op: new Uint8Array(n), epochs: new Map() };
 }
 
 /** Counting sort: entries are in order of time already, so each lane's part is too. */
@@ -141,23 +148,21 @@ function byLane(lane: Int32Array, lanes: number): Pick<Model, "markFrom" | "lane
 
 /** Lives and bars as spans that touch: none before the first life that began here, gone after each end. */
 function readStates(answer: TimelineAnswer, origin: number, states: readonly number[], lanes: number): Pick<Model, "segFrom" | "segStart" | "segEnd" | "segState" | "segNote"> {
-  const { lives, bars } = answer;
+  const { lives } = answer, all = told(answer), codes = answer.said.state.map(each => states[each] ?? EXISTS);
   const start: number[] = [], end: number[] = [], state: number[] = [], note: number[] = [];
   const segFrom = new Int32Array(lanes + 1);
   const push = (a: number, b: number, code: number, text: number) => { if (b > a) { start.push(a); end.push(b); state.push(code); note.push(text); } };
-  let bar = 0, lane = 0;
+  let lane = 0;
   for (let life = 0; life < lives.lane.length; life++) {
     const own = lives.lane[life]!;
     for (; lane < own; lane++) segFrom[lane + 1] = start.length;
     const began = lives.from[life] == null ? BEFORE : origin + lives.from[life]!, ended = lives.to[life] == null ? AFTER : origin + lives.to[life]!;
-    while (bar < bars.life.length && bars.life[bar]! < life) bar++;
-    let at = began, code = EXISTS, text = 0;
-    for (; bar < bars.life.length && bars.life[bar] === life; bar++) {
-      const t = Math.max(origin + bars.t[bar]!, began);
-      // The first bar says how it was at the start of the window: so it had been before, as far as is known.
-      if (at === began && code === EXISTS && (bars.t[bar]! <= 0 || t === began)) { code = states[bars.state[bar]!] ?? EXISTS; text = bars.note[bar]!; continue; }
+    // How it was at the start of the window: so it had been before, as far as is known.
+    let at = began, said = lives.said[life]!, code = codes[said]!, text = answer.said.note[said]!;
+    for (let k = all.from[life]!; k < all.from[life + 1]!; k++) {
+      const t = Math.max(origin + all.t[k]!, began);
       push(at, t, code, text);
-      at = t; code = states[bars.state[bar]!] ?? EXISTS; text = bars.note[bar]!;
+      at = t; said = all.said[k]!; code = codes[said]!; text = answer.said.note[said]!;
     }
     push(at, ended, code, text);
     const next = lives.lane[life + 1] === own ? (lives.from[life + 1] ?? null) : null;
