@@ -1,25 +1,46 @@
 """The route that compares sets of objects: a scope at two moments, or one cluster or namespace with another."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Annotated, TypeVar
+from datetime import datetime
+from typing import Annotated, Literal, TypeVar
 
+import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
-from query import coverage, inventory, snapshots
+from query import coverage, diff_pages, inventory, snapshots
 from query.coverage import Window
+from query.diff_pages import EVERYTHING
 from query.errors import BadReference
 from query.models import Coverage
-from query.models_compared import SnapshotDiff
+from query.models_compared import DiffLine, ObjectChange, SnapshotDiff
 from query.refs import KnownKind
 from query.scope import Scope
-from query.snapshots import Shown
-from query.web import Context, Here, Meant, Moment, Scoped, Toggle, Windowed, answer, moment
+from query.snapshot_items import Shown
+from query.snapshots import Sort, Span, Told
+from query.web import (
+    JSONL,
+    LINES,
+    Context,
+    Here,
+    Meant,
+    Moment,
+    Scoped,
+    Toggle,
+    Windowed,
+    lines,
+    moment,
+    stream_headers,
+    wants,
+    write,
+)
 from schema.store import Store
 
 router = APIRouter(tags=["state"])
 
 T = TypeVar("T")
+Noise = Literal["on", "off", "marked"]
 Other = Annotated[str, Query(description="Compare with this one: objects are matched by kind and name.")]
 
 
@@ -32,36 +53,83 @@ async def diff(
     meant: Meant,
     to_cluster: Other = "",
     to_namespace: Other = "",
-    noise: Annotated[Toggle, Query(description="off: nothing is hidden as noise.")] = "on",
+    noise: Annotated[Noise, Query(description="off: nothing is hidden; marked: fields are not, objects are.")] = "on",
     first_sight: Annotated[Toggle, Query(description="on: also what was first seen in the window.")] = "off",
     states: Annotated[Toggle, Query(description="on: with the whole states, as `before` and `after`.")] = "off",
+    limit: Annotated[int | None, Query(description="Objects on a page; 0: all of them, 5,000 at most.")] = None,
+    cursor: str = "",
 ) -> Response:
-    """What differs between `from` and `to` (an hour ago and now), or between two places (default: both now)."""
+    """What differs between `from` and `to` (an hour ago and now), or between two places (default: both now), in pages.
+    `Accept: application/jsonl` streams all of it, one object that differs to a line, with its `result`."""
     now = here.clock()
-    shown = Shown(noise=noise == "off", first_sight=first_sight == "on", states=states == "on")
+    shown = Shown(
+        noise=noise == "off",
+        marked=noise == "marked",
+        first_sight=first_sight == "on",
+        states=states == "on",
+        noise_rules=here.settings.noise,
+    )
+    page, first = diff_pages.page(limit, cursor)
+    streaming = wants(request, *LINES)
     if to_cluster or to_namespace:
-        end = moment(window.end, now=now, tz=window.tz)
-        begin = moment(window.start, now=now, tz=window.tz) if window.start else end
+        end = _fixed(first, 1) or moment(window.end, now=now, tz=window.tz)
+        begin = _fixed(first, 0) or (moment(window.start, now=now, tz=window.tz) if window.start else end)
 
         def places() -> SnapshotDiff:
             scope, known = params.resolve(here.store)
             left, right = _two(here.store, scope, to_cluster, to_namespace)
             covered = _both(_covered(here, left, begin, known), _covered(here, right, end, None))
             ruled = replace(shown, rules=meant.rules(here.store, left.clusters, end.at))
-            return snapshots.over_places(here.store, left, right, begin.at, end.at, ruled, covered)
+            size = EVERYTHING if streaming else page
+            return snapshots.over_places(here.store, left, right, begin.at, end.at, ruled, covered, size)
 
-        return await answer(here, places, request=request)
+        found = await here.readers.run(places)
+        return await _stream(here, found, lambda: snapshots.items(found)) if streaming else _page(found, request)
     after, until = window.resolve(now)
     assert after is not None  # the default window has a start
+    if first:
+        after, until = first[0], replace(until, at=first[1])
 
-    def moments() -> SnapshotDiff:
+    def moments() -> tuple[Span, Shown, SnapshotDiff]:
         scope, known = params.resolve(here.store)
-        span = Window(after=after, until=until.at, open_end=until.open_end)
-        covered = coverage.assess(here.store, scope, span, kinds=known)
+        span = Span(scope=scope, after=after, until=until.at)
+        covered = coverage.assess(here.store, scope, _window(span, until), kinds=known)
         ruled = replace(shown, rules=meant.rules(here.store, scope.clusters, until.at))
-        return snapshots.over_time(here.store, scope, after, until.at, ruled, covered)
+        if streaming:
+            return span, ruled, snapshots.outline(here.store, span, ruled, covered)
+        return span, ruled, snapshots.over_time(here.store, scope, after, until.at, ruled, covered, page)
 
-    return await answer(here, moments, request=request)
+    span, ruled, outline = await here.readers.run(moments)
+    if streaming:
+        return await _stream(here, outline, lambda: snapshots.every(here.store, span, ruled))
+    return _page(outline, request)
+
+
+def _fixed(first: tuple[datetime, datetime] | None, side: int) -> Moment | None:
+    """The moment of the first page, on those that follow."""
+    return Moment(at=first[side], open_end=False) if first else None
+
+
+def _window(span: Span, until: Moment) -> Window:
+    return Window(after=span.after, until=span.until, open_end=until.open_end)
+
+
+def _page(found: SnapshotDiff, request: Request) -> Response:
+    answer = write(found, request)
+    if found.next:
+        answer.headers["Link"] = f'<{request.url.include_query_params(cursor=found.next)}>; rel="next"'
+    return answer
+
+
+async def _stream(here: Context, found: SnapshotDiff, told: Callable[[], Iterator[Told]]) -> Response:
+    """One line for each object; the rest of the answer is in the headers."""
+    headers = stream_headers(at=found.to, after=found.from_, coverage=found.coverage, hidden=found.hidden)
+    chunks = await here.readers.stream(lambda: lines(_line(*each) for each in told()))
+    return StreamingResponse(chunks, media_type=JSONL, headers=headers)
+
+
+def _line(result: Sort, item: ObjectChange) -> DiffLine:
+    return DiffLine(result=result, **msgspec.structs.asdict(item))
 
 
 def _two(store: Store, scope: Scope, cluster: str, namespace: str) -> tuple[Scope, Scope]:

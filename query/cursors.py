@@ -7,12 +7,25 @@ import base64
 import binascii
 import zlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import orjson
 
 from query.errors import BadCursor
 
 Scalar = str | int | None
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """A moment as a scalar."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(value: Scalar) -> datetime:
+    """Back again. Raises ValueError."""
+    return _EPOCH + timedelta(microseconds=int(value or 0))
 
 
 def write(kind: str, values: Sequence[Scalar]) -> str:

@@ -1,13 +1,15 @@
 """The two ends of a comparison: which version of which object stood there, and the states of those that differ.
 
 Between two moments only objects with a change in the window can differ: `changes` names them, and of just these the
-newest version at either end is looked up, narrow, with the hash of its state. States are read for what has another
-hash. As everywhere, an object is there at T when one of its lives is; of several (an end was missed) the youngest.
+newest version at either end is looked up, narrow, with the hash of its state: `differing` tells which differ at all,
+`between` gives the versions, of some of them or all. States are read for what has another hash. As everywhere, an
+object is there at T when one of its lives is; of several (an end was missed) the youngest.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from query import records, timeline
 from query.refs import ObjectRef
@@ -22,6 +24,10 @@ AT_ONCE = 1000
 _NAME = "cluster, namespace, resource, `group`, name"
 _ORDER = "bitOr(bitShiftLeft(toUInt128(epoch), 64), toUInt128(seq))"
 """(epoch, seq) as one number: aggregates compare it ten times faster than a tuple."""
+
+
+Place = tuple[str, str, str, str]
+"""Cluster, namespace, kind and name of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,35 @@ class Pair:
         """Another life under the same name."""
         return self.before is not None and self.after is not None and self.before.uid != self.after.uid
 
+    @property
+    def place(self) -> "Place":
+        """By which answers are in order."""
+        ref = self.before.ref if self.before else self.either.ref
+        return ref.cluster, ref.namespace, kind_id(ref.resource, ref.group), ref.name
+
+    @property
+    def first_seen(self) -> bool:
+        """Whether nobody can say that it was not there before."""
+        return self.before is None and self.born is not None and self.born.origin == "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """One object that is not the same at both moments, as narrowly as it can be known. `uid`: of the later life."""
+
+    place: Place
+    kind: str
+    uid: str
+    before: bool
+    after: bool
+    recreated: bool
+    first_seen: bool
+
+    @property
+    def changed(self) -> bool:
+        """One life that is there at both moments, with two states."""
+        return self.before and self.after and not self.recreated
+
 
 @dataclass(frozen=True, slots=True)
 class _Life:
@@ -90,16 +125,73 @@ class _Life:
     first: Version
 
 
-def between(store: Store, scope: Scope, after: datetime, until: datetime) -> list[Pair]:
-    """Objects whose states at the two moments differ, by name."""
+def differing(store: Store, scope: Scope, after: datetime, until: datetime) -> list[Differing]:
+    """Objects whose states at the two moments differ, without their versions: one pass over narrow columns."""
+    params: dict[str, object] = {"after": after, "until": until}
+    named = scope.conditions(params)
+    # A name as one number: sets and groups of them are cheap, and one too many does no harm.
+    name, before = "cityHash64(cluster, namespace, resource, `group`, name)", "ts <= {after:DateTime64(6, 'UTC')}"
+    touched = f"SELECT DISTINCT {name} FROM changes {where([*named, *window(params, after, until)])}"
+    known = where([*named, "ts <= {until:DateTime64(6, 'UTC')}", f"{name} IN ({touched})"])
+    moment = f"toInt64(toUnixTimestamp64Micro(argMax{{}}(ts, {_ORDER}{{}})))"
+    sql = f"""
+        SELECT any(cluster), any(namespace), any(resource), any(`group`), any(name), any(uid), toString(any(kind)),
+            countIf({before}) > 0 AND argMaxIf(op, {_ORDER}, {before}) != 'delete', argMax(op, {_ORDER}) != 'delete',
+            argMaxIf(hash, {_ORDER}, {before}) = argMax(hash, {_ORDER}), argMin(origin, {_ORDER}) = 'list',
+            {moment.format("If", f", {before}")}, {moment.format("", "")}
+        FROM events {known} GROUP BY cityHash64(cluster, resource, `group`, uid)"""
+    names: dict[Place, list[_Narrow]] = {}
+    for cluster, namespace, resource, group, called, *rest in store.rows(sql, params):
+        names.setdefault((cluster, namespace, kind_id(resource, group), called), []).append(_Narrow(*rest))
+    found = (_differing(place, lives) for place, lives in names.items())
+    return sorted((each for each in found if each is not None), key=attrgetter("place"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrow:
+    """One life: whether it was there before and in the end, and with the same state; times in µs."""
+
+    uid: str
+    kind: str
+    was: bool
+    stays: bool
+    same: bool
+    listed: bool
+    ts_before: int
+    ts: int
+
+
+def _differing(place: Place, lives: Sequence[_Narrow]) -> Differing | None:
+    """None when nothing differs; of several lives the youngest, as in `_pair`."""
+    before = max((life for life in lives if life.was), key=attrgetter("ts_before"), default=None)
+    after = max((life for life in lives if life.stays), key=attrgetter("ts"), default=None)
+    either = after or before
+    if either is None or (before is after and either.same):
+        return None
+    return Differing(
+        place,
+        either.kind,
+        either.uid,
+        before is not None,
+        after is not None,
+        recreated=before is not None and after is not None and before is not after,
+        first_seen=before is None and either.listed,
+    )
+
+
+def between(store: Store, scope: Scope, after: datetime, until: datetime, *, names: Collection[str] = ()) -> list[Pair]:
+    """Objects whose states at the two moments differ, by name; `names`: only those with one of these names."""
     params: dict[str, object] = {}
     named = scope.conditions(params)
+    if names:
+        params["names"] = sorted(set(names))
+        named.append("name IN {names:Array(String)}")
     touched = f"SELECT DISTINCT {_NAME} FROM changes {where([*named, *window(params, after, until)])}"
     known = where([*named, "ts <= {until:DateTime64(6, 'UTC')}", f"({_NAME}) IN ({touched})"])
-    names: dict[ObjectRef, list[_Life]] = {}
+    found: dict[ObjectRef, list[_Life]] = {}
     for life in _lives(store, known, params, after):
-        names.setdefault(life.after.ref, []).append(life)
-    pairs = (_pair(lives) for lives in names.values())
+        found.setdefault(life.after.ref, []).append(life)
+    pairs = (_pair(lives) for lives in found.values())
     return [pair for pair in pairs if pair is not None]
 
 

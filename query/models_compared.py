@@ -78,6 +78,12 @@ class ObjectChange(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     after: Raw | None = None
 
 
+class DiffLine(ObjectChange, kw_only=True, rename={"from_": "from"}):
+    """One line of the stream: the list of the answer that the object belongs to, and the object."""
+
+    result: Literal["added", "removed", "changed", "not_comparable"]
+
+
 class KindCount(msgspec.Struct, kw_only=True):
     """How many objects of a kind differ; `recreated` ones are among the changed."""
 
@@ -93,9 +99,16 @@ class KindCount(msgspec.Struct, kw_only=True):
 class SnapshotDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     """Answer of `/diff`: what differs between two moments of a scope, or between two clusters or namespaces.
 
-    `not_comparable`: objects that differ in nothing but values that were redacted under different keys. `hidden.noise`
-    counts fields, `hidden.first_sight` objects. `ignored`: paths left out because they only tell places apart. `rules`:
-    what counted as the same; `equal`: differences that each of them left out (the patches hold them all the same).
+    Objects come in pages, by cluster, namespace, kind and name; `next` continues. `summary` counts the whole scope, on
+    every page: objects whose states differ in more than noise, less those that this page and the ones before it looked
+    at and found to mean the same by the rules, or to differ in noise or incomparable values alone. `unjudged`: how many
+    of `changed` are on later pages, not looked at yet; 0 = the counts are final.
+
+    `not_comparable`: objects that differ in nothing but values that were redacted under different keys. `hidden`:
+    `first_sight` counts objects of the whole scope; `noise` the fields of this page's objects that are noise, and on
+    the first page also each object of the whole scope that nothing but noise touched. `ignored`: paths left out because
+    they only tell places apart. `rules`: what counted as the same; `equal`: differences of this page's objects that
+    each of them left out (patches hold them).
     """
 
     added: list[ObjectChange]
@@ -110,6 +123,8 @@ class SnapshotDiff(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     from_: datetime
     to: datetime
     coverage: Coverage
+    next: str | None = None
+    unjudged: int = 0
 
 
 class BlamedField(msgspec.Struct, kw_only=True):

@@ -5,122 +5,248 @@ and `recreated`. Each field names the change that made it so. What was only seen
 have been there before: it is counted as first sight and shown on request. Fields that only machine noise wrote are
 counted, and objects with nothing else are left out; `patch` holds them all the same, or it would not fit.
 
+Which objects differ at all is known from the hashes of their states at both ends, and which of them by noise alone from
+the changes in between: so the counts by kind are of the whole scope, while states are read and fields computed for the
+objects of one page. What turns out to mean the same then is no longer counted.
+
 Two places: objects are matched by kind and name (and namespace, where the clusters differ). What must differ between
-two places (`IDENTITY`) is left out of both, and nothing is attributed: ask blame on either side.
+two places (`IDENTITY`) is left out of both, and nothing is attributed: ask blame on either side. Here hashes say
+nothing, as identity is part of a state: all objects are compared for every page.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-import msgspec
-import orjson
-from msgspec import Raw
-
-from query import ends, touches
-from query.ends import Pair, Version
+from query import diff_pages, differing, ends, snapshot_items, touches
+from query.diff_pages import EVERYTHING, LARGEST, Page
+from query.differing import Compared
+from query.ends import Differing, Pair, Version
 from query.errors import TooManyObjects
-from query.meaning import Judged, Place, judge
 from query.models import Coverage, Hidden
-from query.models_compared import FieldChange, KindCount, ObjectChange, Revision, SnapshotDiff
-from query.records import labels
+from query.models_compared import KindCount, ObjectChange, SnapshotDiff
 from query.scope import Scope
-from query.semantics import Rules
+from query.snapshot_items import Attribution, Items, Shown, life
 from query.touches import Life, Origin, Touch
-from schema.canonical import Json, JsonObject, canonical
-from schema.diff import Edit, diff
-from schema.listkeys import heuristic
-from schema.markers import comparable
-from schema.objects import kind_id
-from schema.patch import to_patch
+from schema.objects import kind_id, split_kind_id
 from schema.paths import Path
 from schema.store import Store
 
-_sections = msgspec.json.Decoder(dict[str, Raw]).decode
-
 MOST = 5000
-"""Objects that differ, in one answer."""
+"""Objects that differ, in one answer; also how many of two places are compared."""
+
+MOST_PAGED = 100_000
+"""Objects that differ, in all pages."""
+
+PATIENCE = 5
+"""How many objects are looked at for each that a page may tell of: the others mean the same."""
 
 IDENTITY = ("uid", "creationTimestamp", "generation", "selfLink", "resourceVersion", "managedFields")
 """Metadata that tells two objects apart and says nothing about what they are."""
 
+Sort = Literal["added", "removed", "changed", "not_comparable"]
+Told = tuple[Sort, ObjectChange]
+SORTS: tuple[Sort, ...] = ("added", "removed", "changed", "not_comparable")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What an answer leaves in."""
+class Span:
+    """One scope and the two moments."""
 
-    noise: bool = False
-    first_sight: bool = False
-    states: bool = False
-    rules: Rules | None = None
-    """What counts as the same; None: only what is written the same."""
-
-
-@dataclass(slots=True)
-class _Compared:
-    """One pair with its states and what differs. Documents are not kept: they are large."""
-
-    pair: Pair
-    before: bytes | None
-    after: bytes | None
-    edits: list[Edit]
-    judged: Judged
-
-
-@dataclass(slots=True)
-class _Found:
-    """Items by sort, and what was hidden."""
-
-    added: list[ObjectChange]
-    removed: list[ObjectChange]
-    changed: list[ObjectChange]
-    not_comparable: list[ObjectChange]
-    hidden: Hidden
-    equal: Counter[str] = field(default_factory=Counter)
+    scope: Scope
+    after: datetime
+    until: datetime
 
 
 def over_time(
-    store: Store, scope: Scope, after: datetime, until: datetime, shown: Shown, coverage: Coverage
+    store: Store,
+    scope: Scope,
+    after: datetime,
+    until: datetime,
+    shown: Shown,
+    coverage: Coverage,
+    page: Page = EVERYTHING,
 ) -> SnapshotDiff:
     """One scope at two moments. Raises TooManyObjects, DamagedHistory."""
+    span = Span(scope=scope, after=after, until=until)
+    differ, hidden = _to_tell(store, span, shown, most=MOST_PAGED if page.limit else MOST)
+    if page.last:  # told with the first page
+        hidden.noise = 0
+    found, left = Items(hidden=hidden), [each for each in differ if each.place > page.last]
+    looked = 0
+    while looked < len(left) and (not page.limit or (len(found) < page.limit and looked < PATIENCE * page.limit)):
+        some = left[looked : looked + page.limit - len(found)] if page.limit else left
+        _look(store, span, some, shown, found)
+        looked += len(some)
+    same, left_over = page.same + found.same, left[looked:]
+    return _answer(
+        found,
+        _sorted(found),
+        summary=_counts(differ, same),
+        next=diff_pages.onward(after, until, left[looked - 1].place, same) if left_over else None,
+        unjudged=sum(each.changed for each in left_over),
+        span=(after, until),
+        shown=shown,
+        coverage=coverage,
+    )
+
+
+def every(store: Store, span: Span, shown: Shown) -> Iterator[Told]:
+    """All that differs, in order, without ever holding more than a page. Raises as `over_time` does."""
+    differ, _ = _to_tell(store, span, shown, most=MOST_PAGED)
+    for start in range(0, len(differ), LARGEST):
+        found = Items(hidden=Hidden())
+        _look(store, span, differ[start : start + LARGEST], shown, found)
+        yield from _in_order(found)
+
+
+def outline(store: Store, span: Span, shown: Shown, coverage: Coverage) -> SnapshotDiff:
+    """The answer without its objects: nothing is looked at. Raises TooManyObjects."""
+    differ, hidden = _to_tell(store, span, shown, most=MOST_PAGED)
+    found = Items(hidden=hidden)
+    return _answer(
+        found,
+        _sorted(found),
+        summary=_counts(differ, Counter()),
+        next=None,
+        unjudged=sum(each.changed for each in differ),
+        span=(span.after, span.until),
+        shown=shown,
+        coverage=coverage,
+    )
+
+
+def items(answer: SnapshotDiff) -> Iterator[Told]:
+    """Of a whole answer, in order."""
+    told: list[Told] = [(sort, item) for sort in SORTS for item in getattr(answer, sort)]
+    return iter(sorted(told, key=lambda each: _order(each[1])))
+
+
+def _to_tell(store: Store, span: Span, shown: Shown, *, most: int) -> tuple[list[Differing], Hidden]:
+    """Objects whose states differ, in order, without those that are only hidden."""
+    differ = ends.differing(store, span.scope, span.after, span.until)
+    if span.scope.selector is not None and span.scope.selector.requirements:
+        _bounded(differ, most)
+        pairs = ends.between(store, span.scope, span.after, span.until)
+        chosen = {pair.place for pair in differing.selected(store, span.scope, pairs)}
+        differ = [each for each in differ if each.place in chosen]
+    seen = [each for each in differ if shown.first_sight or not each.first_seen]
+    told = seen
+    if not shown.noise and any(each.changed for each in seen):
+        heard = touches.loud(store, span.scope, span.after, span.until, rules=shown.noise_rules)
+        told = [each for each in seen if not each.changed or (each.place[0], each.uid) in heard]
+    _bounded(told, most)
+    return told, Hidden(noise=len(seen) - len(told), first_sight=len(differ) - len(seen))
+
+
+def _look(store: Store, span: Span, some: Sequence[Differing], shown: Shown, found: Items) -> None:
+    """Read the states of these, compare them, and say who made them differ."""
+    places, names = {each.place for each in some}, [each.place[3] for each in some]
+    names = names if len(names) <= LARGEST else []
+    pairs = [
+        pair for pair in ends.between(store, span.scope, span.after, span.until, names=names) if pair.place in places
+    ]
     with ThreadPoolExecutor(1, thread_name_prefix="touches") as beside:
-        asked = beside.submit(touches.touches, store, scope, after, until)
-        compared, unseen = _compared_over_time(store, scope, after, until, shown)
+        asked = beside.submit(
+            touches.touches, store, span.scope, span.after, span.until, names=names, rules=shown.noise_rules
+        )
+        compared = differing.compare(store, pairs, shown.rules, states=shown.states)
         marks = asked.result()
-    origins = _origins(store, scope, after, until, compared, marks)
-    found = _Found([], [], [], [], Hidden(first_sight=unseen))
+    origins = _origins(store, span, compared, marks)
     for each in compared:
-        _sort(each, _Attribution(each.pair, marks.get(_life(each.pair), ()), origins), shown, found)
-    return _answer(found, [], after, until, coverage, shown)
-
-
-def _compared_over_time(
-    store: Store, scope: Scope, after: datetime, until: datetime, shown: Shown
-) -> tuple[list[_Compared], int]:
-    """What differs, and how many objects are hidden as first sights."""
-    pairs = ends.between(store, scope, after, until)
-    unseen = [] if shown.first_sight else [pair for pair in pairs if _first_seen(pair)]
-    compared = _compare(store, scope, [pair for pair in pairs if shown.first_sight or not _first_seen(pair)], shown)
-    return compared, _selected_count(store, scope, unseen)
+        snapshot_items.sort(each, Attribution(each.pair, marks.get(life(each.pair), ()), origins), shown, found)
 
 
 def over_places(
-    store: Store, here: Scope, there: Scope, at: datetime, then: datetime, shown: Shown, coverage: Coverage
+    store: Store,
+    here: Scope,
+    there: Scope,
+    at: datetime,
+    then: datetime,
+    shown: Shown,
+    coverage: Coverage,
+    page: Page = EVERYTHING,
 ) -> SnapshotDiff:
-    """Scope `here` at `at` against `there` at `then`, matched by kind and name."""
-    across = bool(here.namespaces) and here.namespaces != there.namespaces
+    """Scope `here` at `at` against `there` at `then`, matched by kind and name. Raises as `over_time`."""
+    drop = _dropped(here, there)
+    told = list(between_places(store, here, there, at, then, shown))
+    found = Items(hidden=Hidden())
+    for each in told:
+        snapshot_items.sort(each, None, shown, found)
+    summary = _counts([_narrow(each.pair) for each in told], found.same)
+    left = [each for each in _in_order(found) if _order(each[1]) > page.last]
+    some = left[: page.limit] if page.limit else left
+    return _answer(
+        found,
+        {sort: [item for kind, item in some if kind == sort] for sort in SORTS},
+        summary=summary,
+        next=diff_pages.onward(at, then, _order(some[-1][1]), Counter()) if len(some) < len(left) else None,
+        ignored=[f"metadata.{name}" for name in drop],
+        span=(at, then),
+        shown=shown,
+        coverage=coverage,
+    )
+
+
+def _answer(
+    found: Items,
+    items: dict[Sort, list[ObjectChange]],
+    *,
+    summary: list[KindCount],
+    next: str | None,  # noqa: A002  # as the field is called
+    span: tuple[datetime, datetime],
+    shown: Shown,
+    coverage: Coverage,
+    unjudged: int = 0,
+    ignored: Sequence[str] = (),
+) -> SnapshotDiff:
+    return SnapshotDiff(
+        added=items["added"],
+        removed=items["removed"],
+        changed=items["changed"],
+        not_comparable=items["not_comparable"],
+        summary=summary,
+        next=next,
+        unjudged=unjudged,
+        ignored=list(ignored),
+        hidden=found.hidden,
+        equal=dict(sorted(found.equal.items())),
+        rules=sorted(shown.rules.on) if shown.rules else [],
+        from_=span[0],
+        to=span[1],
+        coverage=coverage,
+    )
+
+
+def between_places(
+    store: Store, here: Scope, there: Scope, at: datetime, then: datetime, shown: Shown
+) -> Iterator[Compared]:
+    """Everything that is not the same in both, by name."""
+    across = _across(here, there)
     left = {_match(each, across): each for each in ends.alive(store, here, at)}
     right = {_match(each, across): each for each in ends.alive(store, there, then)}
     pairs = [Pair(before=left.get(key), after=right.get(key)) for key in sorted({*left, *right})]
-    drop = (*IDENTITY, *(["namespace"] if across else []))
-    compared = _compare(store, here, pairs, shown, drop=drop)
-    found = _Found([], [], [], [], Hidden())
-    for each in compared:
+    chosen = differing.selected(store, here, pairs)
+    _bounded(chosen, MOST)
+    for each in differing.compare(store, chosen, shown.rules, states=shown.states, drop=_dropped(here, there)):
         if each.before is None or each.after is None or each.edits:
-            _sort(each, None, shown, found)
-    return _answer(found, [f"metadata.{name}" for name in drop], at, then, coverage, shown)
+            yield each
+
+
+def _narrow(pair: Pair) -> Differing:
+    one = pair.either
+    return Differing(pair.place, one.kind, one.uid, pair.before is not None, pair.after is not None, False, False)
+
+
+def _dropped(here: Scope, there: Scope) -> tuple[str, ...]:
+    return (*IDENTITY, "namespace") if _across(here, there) else IDENTITY
+
+
+def _across(here: Scope, there: Scope) -> bool:
+    return bool(here.namespaces) and here.namespaces != there.namespaces
 
 
 def _match(version: Version, across: bool) -> tuple[str, ...]:
@@ -128,259 +254,71 @@ def _match(version: Version, across: bool) -> tuple[str, ...]:
     return ref.group, ref.resource, "" if across else ref.namespace, ref.name
 
 
-def _first_seen(pair: Pair) -> bool:
-    """Whether nobody can say that it was not there before."""
-    return pair.before is None and pair.born is not None and pair.born.origin == "list"
-
-
-def _compare(
-    store: Store, scope: Scope, pairs: Sequence[Pair], shown: Shown, *, drop: Sequence[str] = ()
-) -> list[_Compared]:
-    """Pairs that the selector takes at either end, with what differs."""
-    selecting = scope.selector is not None and bool(scope.selector.requirements)
-    if not selecting:
-        _bounded(pairs)
-    needed = [pair for pair in pairs if shown.states or selecting or (pair.before and pair.after)]
-    states = ends.states(store, [each for pair in needed for each in (pair.before, pair.after) if each])
-    if selecting:
-        pairs = [pair for pair in pairs if _is_selected(pair, scope, states)]
-        _bounded(pairs)
-    return [
-        _compared(
-            pair,
-            states.get(pair.before) if pair.before else None,
-            states.get(pair.after) if pair.after else None,
-            drop,
-            shown.rules,
-        )
-        for pair in pairs
-    ]
-
-
-def _compared(
-    pair: Pair, before: bytes | None, after: bytes | None, drop: Sequence[str], rules: Rules | None
-) -> _Compared:
-    if before is not None and drop:
-        before = canonical(_document(before, drop))
-    if after is not None and drop:
-        after = canonical(_document(after, drop))
-    edits, judged = list[Edit](), Judged()
-    if before is not None and after is not None and before != after:
-        old, new = _differing(before, after)
-        edits = diff(old, new, heuristic)
-        if any(not edit.pointer for edit in edits):  # so much that a part cannot stand for the whole
-            old, new = orjson.loads(before), orjson.loads(after)
-            edits = diff(old, new, heuristic)
-        judged = judge(edits, pair.either.ref.kind_id, old, new, rules)
-    return _Compared(pair, before, after, edits, judged)
-
-
-def _differing(before: bytes, after: bytes) -> tuple[Json, Json]:
-    """The sections of two states that differ: most of an object is read no further than to its end."""
-    old, new = _sections(before), _sections(after)
-    names = [name for name in old.keys() | new.keys() if name not in old or name not in new or old[name] != new[name]]
-    first, second = ({name: side[name] for name in sorted(names) if name in side} for side in (old, new))
-    return _parsed(first), _parsed(second)
-
-
-def _parsed(sections: dict[str, Raw]) -> JsonObject:
-    return {name: orjson.loads(memoryview(section)) for name, section in sections.items()}
-
-
-def _bounded(pairs: Sequence[Pair]) -> None:
-    if len(pairs) <= MOST:
+def _bounded(objects: Sequence[Differing | Pair], most: int) -> None:
+    if len(objects) <= most:
         return
-    counts = Counter(pair.either.ref.kind_id for pair in pairs).most_common(4)
+    counts = Counter(each.place[2] for each in objects).most_common(4)
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts)
     raise TooManyObjects(
-        f"{len(pairs)} objects are to be compared ({kinds}{', …' if len(counts) == 4 else ''}), "
-        f"{MOST} are the most in one answer.",
+        f"{len(objects)} objects are to be compared ({kinds}{', …' if len(counts) == 4 else ''}), "
+        f"{most} are the most in one answer.",
         "Narrow it to a namespace, a kind, a selector, or a shorter time.",
     )
 
 
-def _is_selected(pair: Pair, scope: Scope, states: dict[Version, bytes]) -> bool:
-    assert scope.selector is not None
-    return any(each and scope.selector.matches(labels(states[each])) for each in (pair.before, pair.after))
-
-
-def _selected_count(store: Store, scope: Scope, pairs: Sequence[Pair]) -> int:
-    if scope.selector is None or not scope.selector.requirements or not pairs:
-        return len(pairs)
-    states = ends.states(store, [pair.after for pair in pairs if pair.after])
-    return sum(_is_selected(pair, scope, states) for pair in pairs)
-
-
-def _document(state: bytes, drop: Sequence[str]) -> JsonObject:
-    """Without what only tells places apart."""
-    document: JsonObject = orjson.loads(state)
-    metadata = document.get("metadata")
-    if isinstance(metadata, dict):
-        for name in drop:
-            metadata.pop(name, None)
-        owners = metadata.get("ownerReferences")
-        for owner in owners if isinstance(owners, list) else []:
-            if isinstance(owner, dict):
-                owner.pop("uid", None)
-    return document
-
-
 def _origins(
-    store: Store,
-    scope: Scope,
-    after: datetime,
-    until: datetime,
-    compared: Sequence[_Compared],
-    marks: dict[Life, list[Touch]],
+    store: Store, span: Span, compared: Sequence[Compared], marks: dict[Life, list[Touch]]
 ) -> dict[tuple[Life, str], Origin]:
     """Of every field that differs."""
     found: dict[tuple[Life, str], Origin] = {}
     doubtful: list[tuple[Pair, bytes, Sequence[Path]]] = []
     for each in compared:
-        life = _life(each.pair)
-        among, unsure = marks.get(life, []), []
+        among, unsure = marks.get(life(each.pair), []), []
         for place in each.judged.places:
             origin = touches.origin(place.edit.path, among, each.pair)
             if origin is None:
                 unsure.append(place.edit.path)
             else:
-                found[life, place.key] = origin
+                found[life(each.pair), place.key] = origin
         if unsure and each.after is not None:
             doubtful.append((each.pair, each.after, unsure))
-    return found | touches.walked(store, scope, after, until, doubtful)
+    return found | touches.walked(store, span.scope, span.after, span.until, doubtful)
 
 
-def _life(pair: Pair) -> Life:
-    return pair.either.ref.cluster, pair.either.uid
+def _counts(differ: Sequence[Differing], same: Counter[str]) -> list[KindCount]:
+    """By kind, without those that turned out to be the same."""
+    counts: dict[str, KindCount] = {}
+    for each in differ:
+        kind = each.place[2]
+        count = counts.get(kind)
+        if count is None:
+            resource, group = split_kind_id(kind)
+            count = counts[kind] = KindCount(resource=resource, group=group, kind=each.kind)
+        if not each.before:
+            count.added += 1
+        elif not each.after:
+            count.removed += 1
+        else:
+            count.changed += 1
+            count.recreated += each.recreated
+    for kind, count in counts.items():
+        count.changed -= same[kind]
+    left = [each for each in counts.values() if each.added or each.removed or each.changed]
+    return sorted(left, key=lambda each: (each.group, each.resource))
 
 
-@dataclass(frozen=True, slots=True)
-class _Attribution:
-    """Who made one pair differ."""
-
-    pair: Pair
-    marks: Sequence[Touch]
-    origins: dict[tuple[Life, str], Origin]
-
-    def of(self, place: Place) -> tuple[Origin | None, bool]:
-        """The origin of a field, and whether it is noise."""
-        origin = self.origins.get((_life(self.pair), place.key))
-        return origin, touches.is_noise(place.edit.path, self.marks)
-
-    def whole(self) -> tuple[Version | None, str]:
-        """The creation or deletion, and who is known for it."""
-        edge = self.pair.born if self.pair.after else self.pair.ended
-        if edge is None:
-            return None, ""
-        return edge, next((each.by[0] for each in self.marks if each.event == edge.id), "")
+def _told(found: Items) -> Iterator[Told]:
+    for sort in SORTS:
+        for item in getattr(found, sort):
+            yield sort, item
 
 
-def _sort(each: _Compared, who: _Attribution | None, shown: Shown, found: _Found) -> None:
-    """Into added, removed, changed or not comparable; or hidden."""
-    pair = each.pair
-    item = _item(each, shown)
-    if pair.before is None or pair.after is None:
-        edge, by = who.whole() if who else (None, "")
-        if edge is not None:
-            item.by, item.when, item.ts_error, item.event = by or None, edge.ts, edge.ts_error, edge.id
-            item.first_seen = _first_seen(pair)
-        (found.added if pair.after else found.removed).append(item)
-        return
-    fields = [_field(place, who) for place in each.judged.places]
-    found.equal += each.judged.equal
-    item.fields = [one for one in fields if shown.noise or not one.noise]
-    found.hidden.noise += len(fields) - len(item.fields)
-    if not item.fields and not item.recreated:
-        return
-    certain = item.recreated or any(one.comparable for one in item.fields)
-    (found.changed if certain else found.not_comparable).append(item)
+def _in_order(found: Items) -> list[Told]:
+    return sorted(_told(found), key=lambda each: _order(each[1]))
 
 
-def _item(each: _Compared, shown: Shown) -> ObjectChange:
-    pair, one = each.pair, each.pair.either
-    ref = pair.before.ref if pair.before else one.ref
-    return ObjectChange(
-        cluster=ref.cluster,
-        resource=ref.resource,
-        group=ref.group,
-        version=one.version,
-        kind=one.kind,
-        namespace=ref.namespace,
-        name=ref.name,
-        from_=_revision(pair.before),
-        to=_revision(pair.after),
-        recreated=pair.recreated and pair.born is not None,
-        patch=[dict(op) for op in to_patch(edit for edit in each.edits if comparable_values(edit.old, edit.new))],
-        before=Raw(each.before) if shown.states and each.before is not None else None,
-        after=Raw(each.after) if shown.states and each.after is not None else None,
-    )
-
-
-def _field(place: Place, who: _Attribution | None) -> FieldChange:
-    made = FieldChange(
-        path=place.path,
-        within=place.within,
-        op=place.op,
-        before=place.before,
-        after=place.after,
-        comparable=comparable_values(place.before, place.after),
-    )
-    if who is None:
-        return made
-    origin, made.noise = who.of(place)
-    if origin is not None:
-        made.by, made.confidence, made.when = origin.by or None, origin.confidence, origin.ts
-        made.ts_error, made.event = origin.ts_error, origin.event
-    return made
-
-
-def comparable_values(old: Json, new: Json) -> bool:
-    """False where two redacted values under different keys say nothing about each other."""
-    return not isinstance(old, str) or not isinstance(new, str) or comparable(old, new)
-
-
-def _revision(version: Version | None) -> Revision | None:
-    if version is None:
-        return None
-    return Revision(
-        cluster=version.ref.cluster,
-        namespace=version.ref.namespace,
-        uid=version.uid,
-        rv=version.rv,
-        epoch=version.epoch,
-        seq=version.seq,
-        ts=version.ts,
-        ts_error=version.ts_error,
-    )
-
-
-def _answer(
-    found: _Found, ignored: list[str], after: datetime, until: datetime, coverage: Coverage, shown: Shown
-) -> SnapshotDiff:
-    sorts = {"added": found.added, "removed": found.removed, "changed": found.changed}
-    counts: dict[tuple[str, str], KindCount] = {}
-    for sort, items in sorts.items():
-        items.sort(key=_order)
-        for item in items:
-            one = counts.setdefault(
-                (item.group, item.resource), KindCount(resource=item.resource, group=item.group, kind=item.kind)
-            )
-            setattr(one, sort, getattr(one, sort) + 1)
-            one.recreated += item.recreated
-    return SnapshotDiff(
-        added=found.added,
-        removed=found.removed,
-        changed=found.changed,
-        not_comparable=sorted(found.not_comparable, key=_order),
-        summary=[counts[key] for key in sorted(counts)],
-        ignored=ignored,
-        hidden=found.hidden,
-        equal=dict(sorted(found.equal.items())),
-        rules=sorted(shown.rules.on) if shown.rules else [],
-        from_=after,
-        to=until,
-        coverage=coverage,
-    )
+def _sorted(found: Items) -> dict[Sort, list[ObjectChange]]:
+    return {sort: sorted(getattr(found, sort), key=_order) for sort in SORTS}
 
 
 def _order(item: ObjectChange) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from query.models_noise import Noise
 from query.models_people import AuditTaken
 from query.models_rollouts import Rollouts
 from query.models_search import FieldHistory, Found, Touches
+from query.models_sql import SqlSchema
 from query.models_userdata import (
     DriftTimeline,
     Pin,
@@ -53,6 +54,7 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/timeline/event": WholeChange,
     "/api/v1/search": Found,
     "/api/v1/noise": Noise,
+    "/api/v1/sql/schema": SqlSchema,
     "/api/v1/audit-log": AuditTaken,
     "/api/v1/blame": Touches,
     _ONE: ObjectAt,
@@ -73,6 +75,7 @@ _ANSWERS: dict[str, type] = {
 }
 _STREAMS = {
     "/api/v1/changes": "application/jsonl",
+    "/api/v1/diff": "application/jsonl",
     "/api/v1/snapshot": "application/jsonl",
     "/api/v1/feed": "text/event-stream",
 }

@@ -17,6 +17,7 @@ import orjson
 from query import tracing
 from query.blame import state_of
 from query.ends import Pair
+from query.noise_rules import NONE, NoiseRules
 from query.scope import Scope, where, window
 from schema.events import event_id
 from schema.lookup import apart, overlap
@@ -77,14 +78,26 @@ class Origin:
     event: str
 
 
-def touches(store: Store, scope: Scope, after: datetime, until: datetime) -> dict[Life, list[Touch]]:
-    """Every changed path of every life in the window, newest first."""
+def touches(
+    store: Store,
+    scope: Scope,
+    after: datetime,
+    until: datetime,
+    *,
+    names: Sequence[str] = (),
+    rules: NoiseRules = NONE,
+) -> dict[Life, list[Touch]]:
+    """Every changed path of every life in the window, newest first; `names`: of objects with one of these names."""
     params: dict[str, object] = {}
     conditions = [*scope.conditions(params), *window(params, after, until)]
+    table = "changes"
+    if names:  # of a few objects the table that is sorted by them tells faster
+        table, params["names"] = "events", sorted(set(names))
+        conditions += ["name IN {names:Array(String)}", "origin != 'checkpoint'"]
     # Who creates or deletes touches everything; an update without paths (managedFields alone) nothing.
     sql = f"""
-        SELECT change_life, path, max({_ORDER}), min(noise != '') FROM (
-            SELECT {_LIFE} AS change_life, path, epoch, seq, op, noise FROM changes
+        SELECT change_life, path, max({_ORDER}), min(quiet) FROM (
+            SELECT {_LIFE} AS change_life, path, epoch, seq, op, {rules.hides(params)} AS quiet FROM {table}
             ARRAY JOIN if({_WHOLE}, [toLowCardinality('')], paths) AS path
             {where(conditions)})
         GROUP BY change_life, path, path = '' AND op = 'delete'"""
@@ -95,7 +108,7 @@ def touches(store: Store, scope: Scope, after: datetime, until: datetime) -> dic
     found: dict[Life, list[Touch]] = defaultdict(list)
     wanted = list(newest)
     for start in range(0, len(wanted), CHANGES_AT_ONCE):
-        for row in _changes(store, conditions, params, wanted[start : start + CHANGES_AT_ONCE]):
+        for row in _changes(store, table, conditions, params, wanted[start : start + CHANGES_AT_ONCE]):
             told = newest.pop((row[0], row[1]), ())  # a change that stands twice is told once
             for path, noisy in told:
                 if path not in parsed:
@@ -106,8 +119,22 @@ def touches(store: Store, scope: Scope, after: datetime, until: datetime) -> dic
     return found
 
 
+def loud(store: Store, scope: Scope, after: datetime, until: datetime, *, rules: NoiseRules = NONE) -> set[Life]:
+    """Lives with a change in the window that is no noise: nothing else can differ in more than noise."""
+    params: dict[str, object] = {}
+    conditions = [*scope.conditions(params), *window(params, after, until), f"NOT {rules.hides(params)}"]
+    return {
+        (cluster, uid)
+        for cluster, uid in store.rows(f"SELECT DISTINCT cluster, uid FROM changes {where(conditions)}", params)
+    }
+
+
 def _changes(
-    store: Store, conditions: Sequence[str], params: dict[str, object], wanted: Sequence[tuple[int, int]]
+    store: Store,
+    table: str,
+    conditions: Sequence[str],
+    params: dict[str, object],
+    wanted: Sequence[tuple[int, int]],
 ) -> Sequence[Row]:
     """What is to be said of these changes."""
     lives, orders = zip(*wanted, strict=True)
@@ -115,7 +142,7 @@ def _changes(
         SELECT {_LIFE} AS change_life, {_ORDER} AS change_order,
             cluster, uid, resource, `group`, epoch, seq, ts, ts_error, paths, managers,
             toString(actor_name), toString(actor_confidence), rv, toString(op), toString(cluster_uid)
-        FROM changes
+        FROM {table}
         PREWHERE ({_LIFE}, {_ORDER}) IN (
             SELECT each.1, each.2 FROM (SELECT arrayJoin(arrayZip(
                 {{lives:Array(UInt64)}}, {{orders:Array(UInt128)}})) AS each))

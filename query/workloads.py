@@ -118,7 +118,7 @@ def plain_template(template: Json) -> JsonObject | None:
     metadata = kept.get("metadata")
     if isinstance(metadata, dict):
         labels = metadata.get("labels")
-        own = {name: value for name, value in metadata.items() if value is not None and name != "labels"}
+        own: JsonObject = {name: value for name, value in metadata.items() if value is not None and name != "labels"}
         if isinstance(labels, dict) and (mine := {n: v for n, v in labels.items() if n not in HASH_LABELS}):
             own["labels"] = mine
         kept.pop("metadata")

@@ -43,6 +43,8 @@ _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--to-namespace", metavar="NS", help="Compare with this namespace, object by object.")
 @click.option("--to-cluster", metavar="NAME", help="Compare with this recorded cluster.")
 @click.option("--summary", is_flag=True, help="Only how many objects of each kind differ.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N objects; text stops at 100 by itself.")
+@click.option("--all", "everything", is_flag=True, help="Every object that differs, however many.")
 @click.option("--noise", type=click.Choice(["on", "off"]), default="on", help="off: nothing is hidden as noise.")
 @click.option("--semantic/--exact", default=True, help="Whether 1000m and 1 are the same; answers name the rule.")
 @click.option("--without", metavar="RULE", multiple=True, help="A rule that does not hold, such as set: repeat it.")
@@ -58,6 +60,8 @@ async def diff(
     to_namespace: str | None,
     to_cluster: str | None,
     summary: bool,
+    limit: int | None,
+    everything: bool,
     noise: str,
     first_sight: bool,
     semantic: bool,
@@ -93,7 +97,9 @@ async def diff(
         "noise": noise,
         "first_sight": "on" if first_sight else "off",
     }
-    await sets.compare(session, query, reference, scope, start, end, summary=summary)
+    if limit is None and not everything and (summary or session.style.output in ("unified", "table", "wide")):
+        limit = sets.FIRST
+    await sets.compare(session, query, reference, scope, start, end, summary=summary, limit=limit)
 
 
 async def _one(session: Session, reference: tuple[str, ...], namespace: str | None, query: Query) -> None:

@@ -4,7 +4,6 @@ Human output is that of kubectl diff, one object after the other. What only mach
 in the shown text, as it is left out of the fields; whole states, noise included, come with `--noise=off`.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kubelapse.cli.diff import Query, external, place, unified
@@ -20,7 +19,13 @@ from schema.lookup import value_at
 from schema.paths import Field, Index, parse
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from kubelapse.client import Client
     from schema.canonical import Json, JsonObject
+
+FIRST, PAGE = 100, 1000
+"""Objects that people are shown first, and those that are asked for at once."""
 
 SORTS = ("added", "removed", "changed")
 SUMMARY = ("KIND", "ADDED", "REMOVED", "CHANGED", "RECREATED")
@@ -36,8 +41,9 @@ async def compare(
     end: str,
     *,
     summary: bool,
+    limit: int | None,
 ) -> None:
-    """Ask, print, and set the exit code: 1 when something differs."""
+    """Ask, print, and set the exit code: 1 when something differs. `limit`: objects; None = all."""
     kind, name = split(reference) if reference else (scope.kind, None)
     text = session.style.output == "unified" and not summary
     query = {
@@ -51,26 +57,91 @@ async def compare(
         "name": name,
         "states": "on" if text else "off",
     }
-    quiet = text and query["noise"] == "on"
-    if quiet:  # what is left out of the text must be known here
-        query["noise"] = "off"
+    if text and query["noise"] == "on":  # what is left out of the text must be known here
+        query["noise"] = "marked"
     async with session.client() as client:
-        answer = await client.get("/diff", query)
+        if session.style.output in ("jsonl", "patch") and not summary:
+            answer = await _streamed(session, client, query, limit)
+        else:
+            answer = await paged(client, query, limit)
     session.window(answer.get("from"), answer.get("to"))
-    if quiet:
-        _hide(answer)
+    differs = bool(answer.pop("differs", False))
+    if query["noise"] == "marked":
+        _mute_noise(answer)
     code = _print(session, answer, summary=summary)
-    _notes(session, answer)
+    _notes(session, answer, summary=summary)
     if not session.exit_code:
-        session.exit_code = code or int(any(answer.get(sort) for sort in SORTS))
+        session.exit_code = code or int(differs)
 
 
-def _notes(session: Session, answer: "JsonObject") -> None:
+async def _pages(client: "Client", query: Query, limit: int | None) -> "AsyncIterator[JsonObject]":
+    """Page by page, up to `limit` objects; however few are asked for, until one is found or none is left."""
+    found = 0
+    cursor: str | None = None
+    while True:
+        size = PAGE if limit is None else max(1, min(PAGE, limit - found))
+        page = await client.get("/diff", {**query, "limit": size, "cursor": cursor})
+        found += sum(len(_objects(page.get(sort))) for sort in SORTS)
+        yield page
+        cursor = str(page.get("next") or "")
+        if not cursor or (limit is not None and found >= max(1, limit)):
+            return
+
+
+async def paged(client: "Client", query: Query, limit: int | None) -> "JsonObject":
+    """All of these pages as one answer; `differs`: whether anything does."""
+    whole: JsonObject | None = None
+    async for page in _pages(client, query, limit):
+        whole = page if whole is None else _joined(whole, page)
+    assert whole is not None  # there is always a first page
+    whole["differs"] = any(whole.get(sort) for sort in SORTS)
+    return whole
+
+
+async def _streamed(session: Session, client: "Client", query: Query, limit: int | None) -> "JsonObject":
+    """Print each page as it comes; what is left is everything but the objects."""
+    rest: JsonObject | None = None
+    differs = False
+    async for page in _pages(client, query, limit):
+        _print(session, page, summary=False)
+        differs = differs or any(page.get(sort) for sort in SORTS)
+        for sort in SORTS:
+            page[sort] = []
+        rest = page if rest is None else _joined(rest, page)
+    assert rest is not None  # there is always a first page
+    return {**rest, "differs": differs}
+
+
+def _joined(whole: "JsonObject", page: "JsonObject") -> "JsonObject":
+    """The objects of both; counts of the whole scope are the later ones, as more was looked at."""
+    joined: JsonObject = {**whole, "summary": page.get("summary"), "next": page.get("next")}
+    joined["unjudged"] = page.get("unjudged")
+    for sort in (*SORTS, "not_comparable"):
+        joined[sort] = [*_objects(whole.get(sort)), *_objects(page.get(sort))]
+    joined["equal"] = _added(whole.get("equal"), page.get("equal"))
+    hidden = _added(whole.get("hidden"), {"noise": _count(page.get("hidden"), "noise")})
+    return {**joined, "hidden": hidden}
+
+
+def _added(one: "Json", other: "Json") -> "JsonObject":
+    names = [*one] if isinstance(one, dict) else []
+    names += [name for name in other if name not in names] if isinstance(other, dict) else []
+    return {name: _count(one, name) + _count(other, name) for name in names}
+
+
+def _count(counts: "Json", name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return value if isinstance(value, int) else 0
+
+
+def _notes(session: Session, answer: "JsonObject", *, summary: bool) -> None:
     ignored = answer.get("ignored")
     if isinstance(ignored, list) and ignored:
         session.note(f"not compared, as it only tells places apart: {', '.join(map(str, ignored))}")
-    if not any(answer.get(sort) for sort in SORTS):
+    if not any(_count(one, sort) for one in _objects(answer.get("summary")) for sort in SORTS):
         session.note("nothing is known to differ")
+    for sentence in _more(answer, summary=summary):
+        session.note(sentence)
     session.doubt(
         [
             f"{object_name(item)}: whether values that were redacted under different keys changed cannot be said"
@@ -78,6 +149,23 @@ def _notes(session: Session, answer: "JsonObject") -> None:
         ]
     )
     session.limits(answer)
+
+
+def _more(answer: "JsonObject", *, summary: bool) -> "Iterator[str]":
+    """How much differs that is not shown, and what the counts rest on."""
+    unjudged = _count(answer, "unjudged")
+    if unjudged:
+        sure = f"{unjudged} of the changed objects are counted by their states alone, some may mean the same"
+        yield f"{sure}: --all looks at each of them" if summary else sure
+    if not answer.get("next") or summary:
+        return
+    counts = _objects(answer.get("summary"))
+    for one in counts:
+        parts = [f"{_count(one, sort)} {sort}" for sort in SORTS if _count(one, sort)]
+        yield f"{plain(object_name({**one, 'name': ''}).rstrip('/'))}: {', '.join(parts)}"
+    shown = sum(len(_objects(answer.get(sort))) for sort in SORTS)
+    total = sum(_count(one, sort) for one in counts for sort in SORTS)
+    yield f"{shown} of {total} objects that differ are shown: --limit N shows more, --all all of them"
 
 
 def _items(answer: "JsonObject", *sorts: str) -> "list[JsonObject]":
@@ -90,22 +178,14 @@ def _objects(value: "Json") -> "list[JsonObject]":
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _hide(answer: "JsonObject") -> None:
-    """Take noise out of fields and states, and count it."""
-    hidden = 0
-    kept: list[Json] = []
+def _mute_noise(answer: "JsonObject") -> None:
+    """Take noise out of states and fields; it is counted already."""
     for item in _objects(answer.get("changed")):
         fields = _objects(item.get("fields"))
-        noise = [field for field in fields if field.get("noise")]
-        hidden += len(noise)
-        for field in noise:
-            _mute(item.get("before"), item.get("after"), field)
-        if len(noise) < len(fields) or item.get("recreated"):
-            kept.append(item)
-    answer["changed"] = kept
-    counts = answer.get("hidden")
-    if isinstance(counts, dict):
-        counts["noise"] = hidden
+        for field in fields:
+            if field.get("noise"):
+                _mute(item.get("before"), item.get("after"), field)
+        item["fields"] = [field for field in fields if not field.get("noise")]
 
 
 def _mute(before: "Json", after: "Json", field: "JsonObject") -> None:
@@ -164,7 +244,7 @@ def _patches(answer: "JsonObject") -> "Iterator[JsonObject]":
         yield {key: item.get(key) for key in keys}
 
 
-def _rows(session: Session, answer: "JsonObject") -> Iterator[tuple[str, ...]]:
+def _rows(session: Session, answer: "JsonObject") -> "Iterator[tuple[str, ...]]":
     for sort in SORTS:
         for item in _items(answer, sort):
             where = str(item.get("namespace") or ""), object_name(item)

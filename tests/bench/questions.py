@@ -1,5 +1,6 @@
 """What an answer costs on a long history: a million events of 20,000 objects, 5,000 of them in one namespace."""
 
+import gzip
 import random
 import time
 from collections.abc import Iterator
@@ -12,11 +13,14 @@ import msgspec
 import orjson
 from msgspec import Raw
 
-from query import inventory, snapshots, timeline
+from query import inventory, snapshots, timeline, timeline_view
+from query.diff_pages import USUAL, Page
 from query.models import Coverage
 from query.refs import ObjectRef
-from query.scope import Scope
-from query.snapshots import Shown
+from query.scope import ChangeFilter, Scope
+from query.snapshot_items import Shown
+from query.timeline_sql import Question
+from query.timeline_view import Drawing
 from schema.canonical import JsonObject, digest
 from schema.chdb import ChdbStore
 from schema.diff import diff
@@ -50,10 +54,11 @@ def run(home: Path, *, events: int) -> None:
         for number, batch in enumerate(_batches(events)):
             store.insert("events", event_rows(batch), token=f"bench-{number}")
         say(f"{events} events inserted in {time.monotonic() - began:.0f} s")
-        for table in ("events", "changes", "objects"):
+        for table in ("events", "changes", "objects", "marks", "states"):
             store.command(f"OPTIMIZE TABLE {table} FINAL")
         _object_at_t(store, events)
         _snapshot(store, events)
+        _timeline(store, events)
         _snapshot_diff(store, events)
         drifting.run(store, _shape(1), objects=CROWDED, events=events, now=END)
         answers.run(store, events=events, objects=OBJECTS, end=END, span=SPAN, namespace=_namespace)
@@ -87,6 +92,26 @@ def _snapshot(store: ChdbStore, events: int) -> None:
     figure(f"snapshot of {found} objects at T, p50", median(took), "s", events=events, objects=OBJECTS)
 
 
+def _timeline(store: ChdbStore, events: int) -> None:
+    """The answer that a timeline is drawn from, packed for the wire: all lanes, a day of them, one namespace."""
+    for name, after, scope in (
+        (f"{OBJECTS} lanes, all events", END - SPAN, Scope()),
+        (f"{OBJECTS} lanes, a day", END - timedelta(days=1), Scope()),
+        (f"{CROWDED} lanes, a quarter and more of the events", END - SPAN, Scope(namespaces=("crowded",))),
+    ):
+        took, cpu, size = [], [], 0
+        for _ in range(30):
+            began, spent = time.monotonic(), time.process_time()
+            asked = Question(filter=ChangeFilter(scope=scope), after=after, until=END)
+            answer = timeline_view.view(store, asked, Drawing(), open_end=False, coverage=_COMPLETE)
+            size = len(gzip.compress(msgspec.json.encode(answer), 5, mtime=0))
+            took.append(time.monotonic() - began)
+            cpu.append(time.process_time() - spent)
+        figure(f"timeline of {name}, p50", median(took) * 1000, "ms", events=events, bytes=size)
+        figure(f"timeline of {name}, p95", quantile(took, 0.95) * 1000, "ms", events=events)
+        figure(f"timeline of {name}, CPU, median", median(cpu) * 1000, "ms", events=events)
+
+
 def _snapshot_diff(store: ChdbStore, events: int) -> None:
     """What differs in the crowded namespace: over an hour somewhere, and over the whole history."""
     chance, scope = random.Random(4), Scope(clusters=("bench",), namespaces=("crowded",))
@@ -95,14 +120,16 @@ def _snapshot_diff(store: ChdbStore, events: int) -> None:
         ("one hour", [(until - timedelta(hours=1), until) for until in hours]),
         ("the whole history", [(END - SPAN * 0.975, END)] * 5),
     ):
-        took, found = [], 0
+        took, spent, found = [], [], 0
         for after, until in spans:
-            began = time.monotonic()
-            answer = snapshots.over_time(store, scope, after, until, Shown(), _COMPLETE)
+            began, busy = time.monotonic(), time.process_time()
+            answer = snapshots.over_time(store, scope, after, until, Shown(), _COMPLETE, Page(limit=USUAL))
             msgspec.json.encode(answer)
             took.append(time.monotonic() - began)
-            found = max(found, len(answer.changed))
-        parameters = {"events": events, "changed": found}
+            spent.append(time.process_time() - busy)
+            found = max(found, sum(each.changed for each in answer.summary))
+        parameters = {"events": events, "changed": found, "page": USUAL}
+        figure(f"snapshot diff over {name}, CPU", median(spent) * 1000, "ms", **parameters)
         figure(f"snapshot diff over {name}, p50", median(took) * 1000, "ms", **parameters)
         figure(f"snapshot diff over {name}, p95", quantile(took, 0.95) * 1000, "ms", **parameters)
 

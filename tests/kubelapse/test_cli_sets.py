@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kubelapse.cli import sets
 from tests.kubelapse.conftest import MARKERS, Run
 
 WINDOW = ("--from", "12:01:15", "--to", "12:30")
@@ -34,6 +35,24 @@ def test_a_summary_counts_by_kind(run: Run) -> None:
     lines = run("diff", *WINDOW, "--summary").stdout.splitlines()
     assert lines[0].split() == ["KIND", "ADDED", "REMOVED", "CHANGED", "RECREATED"]
     assert "deployment.apps 0 0 1 0" in [" ".join(line.split()) for line in lines]
+
+
+def test_people_are_shown_a_page_and_told_how_much_more_there_is(run: Run) -> None:
+    first = run("diff", "-n", "shop", *WINDOW, "--limit", "1")
+    assert (first.exit_code, first.stdout.count("\n+++ ")) == (1, 1)
+    assert "1 of 3 objects that differ are shown: --limit N shows more, --all all of them" in first.stderr
+    assert "deployment.apps: 1 changed" in first.stderr
+    whole = run("diff", "-n", "shop", *WINDOW, "--all")
+    assert whole.stdout == run("diff", "-n", "shop", *WINDOW).stdout
+    assert "are shown" not in whole.stderr
+
+
+def test_programs_get_every_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("diff", "-n", "shop", *WINDOW, "-o", "json").stdout
+    lines = run("diff", "-n", "shop", *WINDOW, "-o", "jsonl").stdout.splitlines()
+    monkeypatch.setattr(sets, "PAGE", 1)
+    assert json.loads(run("diff", "-n", "shop", *WINDOW, "-o", "json").stdout) == json.loads(whole)
+    assert sorted(run("diff", "-n", "shop", *WINDOW, "-o", "jsonl").stdout.splitlines()) == sorted(lines)
 
 
 def test_formats_for_programs(run: Run) -> None:

@@ -1,5 +1,6 @@
 """`/diff` of sets and `/blame` as their users meet them: names, shapes, and what is said when something is missing."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -64,6 +65,31 @@ async def test_a_diff_of_a_scope_is_a_whole_answer(api: httpx.AsyncClient, shop:
     only = await ask(api, "/api/v1/diff", narrow | window)
     assert only["added"] == []
     assert only["changed"][0]["after"]["spec"] == {"replicas": 3}
+
+
+async def test_a_diff_comes_in_pages_or_as_a_stream(api: httpx.AsyncClient, shop: History) -> None:
+    window = {"cluster": shop.cluster, "from": "2026-03-01T12:00:15Z", "to": "now"}
+    one = await ask(api, "/api/v1/diff", {**window, "limit": "1"})
+    two = await ask(api, "/api/v1/diff", {**window, "limit": "1", "cursor": one["next"]})
+    assert ([each["name"] for each in one["added"]], [each["name"] for each in two["changed"]]) == (["new"], ["web"])
+    assert (one["unjudged"], two["unjudged"], two["next"]) == (1, 0, None)
+    stream = await api.get("/api/v1/diff", params=window, headers={"accept": "application/jsonl"})
+    lines = [json.loads(line) for line in stream.text.splitlines()]
+    assert [(each["result"], each["name"]) for each in lines] == [("added", "new"), ("changed", "web")]
+    assert lines[1] == {**two["changed"][0], "result": "changed"}
+    assert stream.headers["kubelapse-complete"] == "true"
+    assert "out of range" in (await ask(api, "/api/v1/diff", {**window, "limit": "-1"}, 422))["detail"]
+    assert "not a cursor" in (await ask(api, "/api/v1/diff", {**window, "cursor": "x"}, 400))["detail"]
+
+
+async def test_two_places_come_in_pages_too(api: httpx.AsyncClient, shop: History) -> None:
+    places = {"cluster": shop.cluster, "namespace": "shop", "to_namespace": "test", "limit": "1"}
+    one = await ask(api, "/api/v1/diff", places)
+    two = await ask(api, "/api/v1/diff", {**places, "cursor": one["next"]})
+    assert ([each["name"] for each in one["removed"]], [each["name"] for each in two["changed"]]) == (["new"], ["web"])
+    assert (one["summary"], one["from"]) == (two["summary"], two["from"])
+    stream = await api.get("/api/v1/diff", params=places, headers={"accept": "application/jsonl"})
+    assert len(stream.text.splitlines()) == 2
 
 
 async def test_two_namespaces_are_compared_now_unless_said_otherwise(api: httpx.AsyncClient, shop: History) -> None:

@@ -24,7 +24,7 @@ from query.models_drift import DriftItem
 from query.refs import known_kinds, object_ref
 from query.scope import Scope
 from query.selectors import parse as parse_selector
-from query.snapshots import Shown
+from query.snapshot_items import Shown
 from query.times import rfc3339
 from schema.canonical import same
 from schema.chdb import ChdbStore

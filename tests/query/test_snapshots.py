@@ -10,13 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from query import snapshots
+from query import diff_pages, snapshots
+from query.diff_pages import Page
 from query.errors import TooManyObjects
 from query.models import Coverage
 from query.models_compared import ObjectChange, SnapshotDiff
 from query.scope import Scope
 from query.selectors import parse as parse_selector
-from query.snapshots import Shown
+from query.semantics import Rules
+from query.snapshot_items import Shown
 from schema.canonical import Absent, canonical, same
 from schema.chdb import ChdbStore
 from schema.diff import diff
@@ -114,6 +116,49 @@ def test_too_many_objects_are_refused_with_what_to_do(
     assert len(compared(store, history, 0, 20, name="o1").added) == 1
 
 
+def page_by_page(
+    store: ChdbStore, scope: Scope, start: datetime, end: datetime, limit: int, shown: Shown = USUAL
+) -> list[SnapshotDiff]:
+    pages = [snapshots.over_time(store, scope, start, end, shown, COVERAGE, Page(limit=limit))]
+    while following := pages[-1].next:
+        place, span = diff_pages.page(limit, following)
+        assert span == (start, end)
+        pages.append(snapshots.over_time(store, scope, start, end, shown, COVERAGE, place))
+    return pages
+
+
+def test_pages_give_every_object_once_and_count_the_whole_scope_on_each(store: ChdbStore, history: History) -> None:
+    for number in range(5):
+        put(history, f"o{number}", 10, {"a": "1"})
+        put(history, f"o{number}", 30, {"a": "2"})
+    put(history, "new", 40, {})
+    history.store(store)
+    pages = page_by_page(store, Scope(clusters=(history.cluster,)), at(20), at(60), 2)
+    assert [names([*each.added, *each.changed]) for each in pages] == [
+        ["shop/new", "shop/o0"],
+        ["shop/o1", "shop/o2"],
+        ["shop/o3", "shop/o4"],
+    ]
+    assert [(each.summary[0].added, each.summary[0].changed, each.unjudged) for each in pages] == [
+        (1, 5, 4),
+        (1, 5, 2),
+        (1, 5, 0),
+    ]
+
+
+def test_what_turns_out_to_mean_the_same_is_passed_over_and_no_longer_counted(
+    store: ChdbStore, history: History
+) -> None:
+    for name, after in (("a", "1000m"), ("b", "2"), ("c", "1000m"), ("d", "3")):
+        history.put("pods", f"shop/{name}", {"spec": {"resources": {"limits": {"cpu": "1"}}}}, at=10)
+        history.put("pods", f"shop/{name}", {"spec": {"resources": {"limits": {"cpu": after}}}}, at=30)
+    history.store(store)
+    shown = Shown(rules=Rules(without=["server-owned"]))
+    pages = page_by_page(store, Scope(clusters=(history.cluster,)), at(20), at(60), 1, shown)
+    assert [names(each.changed) for each in pages] == [["shop/b"], ["shop/d"]]
+    assert [(each.summary[0].changed, each.unjudged) for each in pages] == [(3, 2), (2, 0)]
+
+
 def test_two_namespaces_are_compared_by_name_without_what_tells_places_apart(
     store: ChdbStore, history: History
 ) -> None:
@@ -207,6 +252,9 @@ def test_a_diff_is_what_a_comparison_of_full_snapshots_finds(store: ChdbStore, s
             return (kind is None or event.kind_id == kind) and namespace in (None, event.namespace)
 
         assert _told(answer) == naive(told, at(start), at(end), chosen, scope.selector)
+        pages = page_by_page(store, scope, at(start), at(end), 3, EVERYTHING)
+        assert {name: item for page in pages for name, item in _told(page).items()} == _told(answer)
+        assert all(page.summary == answer.summary for page in pages)
 
 
 def _told(answer: SnapshotDiff) -> Answer:

@@ -10,7 +10,7 @@ from query import snapshots
 from query.models import Coverage
 from query.scope import Scope
 from query.semantics import Rules
-from query.snapshots import Shown
+from query.snapshot_items import Shown
 from schema.chdb import ChdbStore
 from schema.lookup import value_at
 from schema.paths import Field, parse

@@ -21,9 +21,9 @@ interface ObjectChange { cluster: string; resource: string; group: string; kind:
 interface SnapshotDiff {
   added: ObjectChange[]; removed: ObjectChange[]; changed: ObjectChange[]; not_comparable: ObjectChange[];
   summary: { resource: string; group: string; kind: string; added: number; removed: number; changed: number; recreated: number }[];
-  hidden: Hidden; from: string; to: string; coverage: Coverage;
+  hidden: Hidden; from: string; to: string; coverage: Coverage; next?: string | null; unjudged?: number;
 }
-const MOST = 10;
+const MOST = 10, LISTED = 200;
 const id = (of: { resource: string; group: string }): string => (of.group ? `${of.resource}.${of.group}` : of.resource);
 
 export default function Compare() {
@@ -32,7 +32,7 @@ export default function Compare() {
   const scope = scopeQuery();
   const asked = { ...scope, from: a, to: b, ...(zone.value === "UTC" ? {} : { tz: Intl.DateTimeFormat().resolvedOptions().timeZone }) };
   const ready = clusters.data !== undefined || clusters.error !== undefined;
-  const diff = useAnswer<SnapshotDiff>(ready ? "diff" : "", asked);
+  const diff = useAnswer<SnapshotDiff>(ready ? "diff" : "", { ...asked, limit: String(LISTED) });
   useEffect(() => {
     if (diff.data) covered.value = { coverage: diff.data.coverage, from: Date.parse(diff.data.from), to: b === "now" ? undefined : Date.parse(diff.data.to) };
   }, [diff.data]);
@@ -152,7 +152,7 @@ function Values({ of, label, name }: { of: Place; label: string; name: string })
 
 function Everything({ diff, a, b, dim }: { diff: SnapshotDiff; a: string; b: string; dim: boolean }) {
   const [kind, choose] = useState("");
-  const total = diff.added.length + diff.removed.length + diff.changed.length;
+  const total = diff.summary.reduce((sum, each) => sum + each.added + each.removed + each.changed, 0);
   const objects = [...diff.removed.map(each => ["delete", each] as const), ...diff.added.map(each => ["create", each] as const), ...diff.changed.map(each => ["spec", each] as const)].filter(([, each]) => !kind || id(each) === kind);
   const most = Math.max(1, ...diff.summary.map(each => each.added + each.removed + each.changed));
   return (
@@ -164,8 +164,8 @@ function Everything({ diff, a, b, dim }: { diff: SnapshotDiff; a: string; b: str
             <tr key={n} class={kind === n ? "chosen" : ""}><td><button type="button" class="linklike mono" aria-pressed={kind === n} onClick={() => choose(kind === n ? "" : n)}>{visible(n)}</button></td>
               {[each.added, each.removed, each.changed].map((value, m) => <td class={`num ${value ? "" : "mut"}`} key={m}>{count(value)}{m === 0 && each.recreated > 0 && <span class="mut"> ({each.recreated} anew)</span>}</td>)}
               <td class="opt share"><div class="barh" role="img" aria-label={`${each.added} added, ${each.removed} removed, ${each.changed} changed`} style={{ width: `${(100 * (each.added + each.removed + each.changed)) / most}%` }}>{[["ad", each.added], ["rm", each.removed], ["ch", each.changed]].map(([cls, value]) => (value ? <i key={cls} class={String(cls)} style={{ flex: Number(value) }} /> : null))}</div></td></tr>); })}</tbody></table>
-        <ol class="objs">{objects.slice(0, 200).map(([op, each]) => <Differing key={`${op} ${each.cluster} ${id(each)} ${each.namespace} ${each.name}`} op={op} of={each} a={a} b={b} />)}</ol>
-        {objects.length > 200 && <p class="note pad">200 of {count(objects.length)} are listed; choose a kind above, or narrow the scope.</p>}</>}
+        <ol class="objs">{objects.slice(0, LISTED).map(([op, each]) => <Differing key={`${op} ${each.cluster} ${id(each)} ${each.namespace} ${each.name}`} op={op} of={each} a={a} b={b} />)}</ol>
+        {diff.next && <p class="note pad">The first {count(LISTED)} of {count(total)} are listed; choose a namespace or a kind in the scope to see the others.{diff.unjudged ? ` ${many(diff.unjudged, "object")} further on differ${diff.unjudged === 1 ? "s" : ""} as recorded; some may mean the same.` : ""}</p>}</>}
       <p class="note pad">Compared by content at A and B; what went there and back in between is not in this table.{diff.not_comparable.length > 0 && ` ${many(diff.not_comparable.length, "object")} could not be compared: redacted under different keys.`}</p>
     </section>
   );
