@@ -106,7 +106,7 @@ function EyeCard({ eye, model, t }: { eye: Eye; model: Model; t: number }) {
   const span = Math.max(t - Math.max(model.from, Math.min(eye.from, t - 6e4)), 6e4) * 1.35;
   const view = { t0: Math.max(model.from, t - span), t1: t };
   const order = useMemo(() => ordered(model, eye.lanes), [model, eye]);
-  const link = href("timeline", { sel: laneId(lane), at: new Date(eye.kind === "failed" || eye.kind === "failing" ? Math.max(eye.from, model.from) : t).toISOString(), live: "off" });
+  const link = href("timeline", { sel: laneId(lane), at: new Date(eye.kind === "failed" ? Math.max(eye.from, model.from) + Math.min(1000, (eye.to - eye.from) / 2) : eye.kind === "failing" ? Math.max(eye.from, model.from) + Math.min(1000, (t - eye.from) / 2) : t).toISOString(), live: "off" });
   return (
     <article class="eye">
       <span class="ic"><EyeGlyph eye={eye} /></span>
