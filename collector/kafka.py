@@ -9,7 +9,8 @@ What aiokafka does not say by itself, each found by trying it against a real bro
   on private fields of aiokafka 0.14;
 - a fence shows as ProducerFenced in a future, in the sender's task, or as an error that is no KafkaError at all;
 - another producer's open transaction holds the end that `read_committed` sees below what was committed here: reading
-  goes up to the high watermark, and waits for that transaction's end.
+  goes up to the high watermark, and waits for that transaction's end. Of a dead producer that takes half a minute,
+  unless its heir's first step ends it: what has to be known before that step is read as far as nothing is open.
 """
 
 import asyncio
@@ -27,9 +28,9 @@ from schema.topics import MESSAGE_BYTES, MIB
 log = logging.getLogger(__name__)
 
 OPERATION: Final = 15.0
-TRANSACTION: Final = 30.0
-"""Seconds after which the broker aborts what a dead producer left open."""
-STUCK: Final = 2 * TRANSACTION
+TRANSACTION: Final = 20.0
+"""Seconds after which the broker aborts what a dead producer left open; it looks every 10 s. More than `OPERATION`."""
+STUCK: Final = 60.0
 BREATH: Final = 50
 """Messages between two looks at the sockets."""
 
@@ -153,12 +154,15 @@ class PartitionReader:
                 with contextlib.suppress(kafka.KafkaError, OSError, TimeoutError):
                     await asyncio.wait_for(consumer.stop(), 3)
 
-    async def read(self, put: Callable[[bytes | None, bytes | None], None]) -> int:
-        """Everything up to the end that there is now; the offset after it. Raises BrokerError."""
+    async def read(self, put: Callable[[bytes | None, bytes | None], None], *, settled: bool = False) -> int:
+        """Everything up to the end that there is now; the offset after it. Raises BrokerError.
+
+        `settled`: only as far as no transaction is open, waiting for none.
+        """
         try:
             async with asyncio.timeout(OPERATION):
                 end: int = (await self._all.end_offsets([self._place]))[self._place]
-            return await self._read_to(end, put)
+            return await self._read_to(end, put, settled=settled)
         except (kafka.KafkaError, OSError, TimeoutError) as error:
             raise explained([error], self._broker) from error
 
@@ -168,7 +172,7 @@ class PartitionReader:
         begins = await self._all.beginning_offsets([self._place])
         self._committed.seek(self._place, max(begins[self._place], ends[self._place] - count))
 
-    async def _read_to(self, end: int, put: Callable[[bytes | None, bytes | None], None]) -> int:
+    async def _read_to(self, end: int, put: Callable[[bytes | None, bytes | None], None], *, settled: bool) -> int:
         loop = asyncio.get_running_loop()
         moved = loop.time()
         # The position moves past control, aborted and compacted records; the last record's offset does not.
@@ -181,9 +185,16 @@ class PartitionReader:
             if got or position != before:
                 moved = loop.time()
                 await asyncio.sleep(0)
+            elif settled and self._is_settled(position):
+                break
             elif loop.time() - moved > STUCK:
                 raise TimeoutError
         return position
+
+    def _is_settled(self, position: int) -> bool:
+        """Whether nothing but open transactions stands at this place or after it; not known before a first answer."""
+        stable = self._committed.last_stable_offset(self._place)
+        return stable is not None and 0 <= stable <= position
 
     async def _seek(self) -> None:
         async with asyncio.timeout(OPERATION):

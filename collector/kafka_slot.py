@@ -64,7 +64,7 @@ class LogLimits:
 class Place:
     """Where a slot's log is, and who writes it.
 
-    `cluster_uid` "": not known, any is taken. `predecessor`: an instance that is surely dead, or "".
+    `cluster_uid` "": not known, any is taken. `predecessors`: instances that are surely dead.
     """
 
     broker: Broker
@@ -74,7 +74,7 @@ class Place:
     slot: Slot
     instance: str
     take_over: bool = False
-    predecessor: str = ""
+    predecessors: frozenset[str] = frozenset()
 
 
 class SlotHolder:
@@ -92,7 +92,7 @@ class SlotHolder:
         """Why a newcomer cannot even look, or ""."""
         self.standing_by = ""
         """For whom this newcomer waits, or ""."""
-        self._rivals = Rivals(place.slot, known={place.instance, place.predecessor}, stand_by=limits.stand_by)
+        self._rivals = Rivals(place.slot, known={place.instance, *place.predecessors}, stand_by=limits.stand_by)
         self._state_partition = 0
         self._read_from = 0
         self._table: Table | None = None
@@ -131,12 +131,13 @@ class SlotHolder:
         return PartitionReader(self._place.broker, self._place.topics.state, self._state_partition, begin=begin)
 
     async def _stand_by(self, reader: PartitionReader, table: Table) -> None:
-        """Until nobody else is at work on the slot."""
+        """Until nobody else is at work on the slot. An heir does not wait for what the dead one left open."""
         loop = asyncio.get_running_loop()
+        hurried = bool(self._place.predecessors) or self._place.take_over
         while True:
             asked = loop.time()
             try:
-                await reader.read(table.put)
+                await reader.read(table.put, settled=hurried)
             except BrokerError as error:
                 if not self.standing_by:
                     raise
@@ -150,6 +151,7 @@ class SlotHolder:
             if rival is None or self._place.take_over:
                 break
             self._say_standing_by(rival)
+            hurried = False
             await asyncio.sleep(LOOK_EVERY)
         self.standing_by = ""
 
@@ -284,7 +286,7 @@ class SlotHolder:
 
     async def recover(self) -> int:
         """Become able to write again; the number of the last committed batch. Raises SinkFenced, BrokerError."""
-        self._find_ourselves(await self._read_head())
+        self._find_ourselves(await self._read_head(settled=True))
         await self.transactions.open()
         return self._find_ourselves(await self._read_head()).batch
 
@@ -302,10 +304,11 @@ class SlotHolder:
         key = head_key(self._cluster, str(self._slot))
         return Message(self._place.topics.state, self._state_partition, key, encode_head(head))
 
-    async def _read_head(self) -> Head | None:
+    async def _read_head(self, *, settled: bool = False) -> Head | None:
+        """The newest one since our last. `settled`: without waiting for a transaction that is open, ours too."""
         table = Table(self._cluster)
         async with self._reader(self._read_from) as reader:
-            await reader.read(table.put)
+            await reader.read(table.put, settled=settled)
         return table.head(str(self._slot))
 
     def _find_ourselves(self, head: Head | None) -> Head:

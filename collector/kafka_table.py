@@ -91,7 +91,7 @@ class Table:
         sort, _, rest = key[len(self._prefix) :].partition(b"|")
         if sort == b"head":
             if (head := decode_head(value)) is not None:
-                self._heads[rest.decode()] = head
+                self._take_head(rest.decode(), head)
             return
         kind, _, _ = rest.partition(b"|")
         values = self._values.setdefault(kind.decode(), {})
@@ -99,6 +99,12 @@ class Table:
             values.pop(key, None)
         else:
             values[key] = value
+
+    def _take_head(self, slot: str, head: Head) -> None:
+        """Kinds never become fewer: an heir in a hurry may not have known of all when it put its name there."""
+        before = self._heads.get(slot)
+        fewer = before is not None and head.kinds < before.kinds
+        self._heads[slot] = msgspec.structs.replace(head, kinds=before.kinds) if before and fewer else head
 
     def head(self, slot: str) -> Head | None:
         """Who holds this slot."""

@@ -123,7 +123,7 @@ async def _collect(settings: Settings, stop: asyncio.Event, say: Say) -> None:
             slot = settings[settings_kafka.SLOT]
             capture = collector_settings(settings, cluster.name, key)
             capture = replace(capture, cluster_uid=uid, slot=slot.number - 1, slots=slot.of)
-            with succeed(data, f"{capture.cluster}-{slot}", capture.instance) as predecessor:
+            with succeed(data, f"{capture.cluster}-{slot}", capture.instance) as predecessors:
                 place = Place(
                     broker=broker,
                     topics=settings_kafka.topics(settings),
@@ -132,7 +132,7 @@ async def _collect(settings: Settings, stop: asyncio.Event, say: Say) -> None:
                     slot=slot,
                     instance=capture.instance,
                     take_over=settings[settings_kafka.TAKE_OVER],
-                    predecessor=predecessor,
+                    predecessors=predecessors,
                 )
                 _introduce(say, capture, cluster, place, bound)
                 await run(assemble(capture, cluster, place, settings, data, bound), stop, say)

@@ -108,6 +108,41 @@ async def test_what_a_dead_process_had_sent_but_not_committed_is_not_there(log: 
     assert await log.versions() == [1, 2, 3, 4, 5]
 
 
+async def leave_open(sink: KafkaSink, log: KafkaLog) -> None:
+    """As one that is killed between sending and committing: the state topic has records that nobody ends."""
+    producer = sink._holder.transactions._producer
+    await producer.begin_transaction()
+    message = sink._holder._head_message(1_000, 0)
+    await (await producer.send(message.topic, message.value, key=message.key, partition=message.partition))
+
+
+async def test_an_heir_does_not_wait_for_what_the_dead_one_left_open(log: KafkaLog) -> None:
+    sink = await log.opened("one")
+    await steps(sink, range(1, 4))
+    await sink.flush()
+    await sink._end_writer()
+    await leave_open(sink, log)
+    await sink.abandon()
+    heir = log.sink("three", predecessors=frozenset({"one", "two"}))
+    async with asyncio.timeout(10):  # the broker would end it after 20 s
+        restored = await heir.restore(CLUSTER)
+    assert restored.positions[PODS].rv == "3"
+
+
+async def test_one_whose_own_transaction_is_left_open_goes_on_at_once(log: KafkaLog) -> None:
+    sink = await log.opened("one")
+    await steps(sink, range(1, 4))
+    await sink.flush()
+    await sink._end_writer()
+    await leave_open(sink, log)
+    await sink._holder.transactions.abandon()
+    sink._writer = asyncio.create_task(sink._write())
+    async with asyncio.timeout(10):
+        await steps(sink, range(4, 8))
+        await sink.flush()
+    assert await log.versions() == list(range(1, 8))
+
+
 async def test_a_broker_that_is_killed_and_comes_back_has_everything_once_and_in_order(fragile: KafkaLog) -> None:
     sink = await fragile.opened(limits=replace(QUICK, patience=30.0))
     writing = asyncio.create_task(steps(sink, range(1, 400), pause=0.02))

@@ -54,6 +54,7 @@ class KafkaLog:
         limits: LogLimits = QUICK,
         spill: int = 0,
         take_over: bool = False,
+        predecessors: frozenset[str] = frozenset(),
         cluster: str = CLUSTER,
         cluster_uid: str = CLUSTER_UID,
     ) -> KafkaSink:
@@ -66,6 +67,7 @@ class KafkaLog:
                 slot=slot,
                 instance=instance,
                 take_over=take_over,
+                predecessors=predecessors,
             ),
             spill=Spill(self.directory / instance, most=spill),
             metrics=LogMetrics(CollectorRegistry()),
