@@ -41,14 +41,16 @@ COMMANDS = {
     "noise": ("kubelapse.cli.noise", "What is hidden as noise, by which rule; which rules would be worth having."),
     "audit-log": ("kubelapse.cli.audit_log", "Read a Kubernetes audit log, so that answers name users."),
     "coverage": ("kubelapse.cli.coverage", "What was watched, since when, with which gaps."),
+    "mcp": ("kubelapse.cli.mcp", "The history for assistants (Model Context Protocol), read-only."),
     "shell": ("kubelapse.cli.shell", "kubectl, k9s and client libraries against the cluster as it was."),
     "watch": ("kubelapse.cli.watch", "Changes as they happen."),
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
+    "audit": ("kubelapse.cli.audit", "Compare what is recorded with what the cluster has now."),
     "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),
     "version": ("kubelapse.cli.version", "Versions of this program and of the server it would ask."),
 }
-EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff, drift) or history damaged (verify), 2 and above
-an error, 3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
+EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff, drift, audit) or history damaged (verify), 2 and
+above an error, 3 the answer is not complete (--require-complete). Answers go to stdout, everything else to stderr."""
 
 
 class LazyGroup(click.Group):

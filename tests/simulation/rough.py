@@ -8,6 +8,7 @@ neither bookmarks nor a watch cache. A third of the seeds watch namespaces inste
 lists come in pages of five. Chunks may be single bytes.
 """
 
+import asyncio
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,10 +24,10 @@ from kubelapse import proofs
 from schema.canonical import canonical, strip_envelope
 from schema.events import Record
 from schema.objects import KUBE_EVENTS, Kind
-from tests.simulation.faults import FAULTS, Fault, draw
+from tests.simulation.faults import FAULTS, Fault, Schedule, draw
 from tests.simulation.run import KINDS, SETTINGS, SLACK, VERBS, Simulation, lived, replay
 from tests.simulation.server import Server, Stream
-from tests.simulation.world import World, Write
+from tests.simulation.world import NOON, World, Write
 
 OPAQUE: Final = "gauges.metrics.example.org"
 """Its resourceVersions are no numbers."""
@@ -247,7 +248,7 @@ class Rough(Simulation):
         self.server.storm = False
 
     def _stale_discovery(self, fault: Fault, _: float) -> None:
-        self.server.stale_groups = frozenset({self.kinds[fault.kind].group} - {""})
+        self.server.stale_groups = frozenset({TERRAIN[fault.kind].group} - {""})
 
     def _after_stale_discovery(self, _: Fault, __: float) -> None:
         self.server.stale_groups = frozenset()
@@ -260,7 +261,7 @@ class Rough(Simulation):
 
     def _version_switch(self, fault: Fault, _: float) -> None:
         """Half of the time the version before is not served any more at once."""
-        if self.kinds[fault.kind].group:
+        if TERRAIN[fault.kind].group:
             self.server.newer |= {fault.kind}
             self.server.removed = self.server.removed or self.chance.random() < 0.5
             self.excused.add(fault.kind)
@@ -268,7 +269,9 @@ class Rough(Simulation):
                 self.server.cut(fault.kind)
 
     def _token(self, _: Fault, __: float) -> None:
-        self.server.unauthorized = True
+        """On sockets the next token is to be had at once; without them, after a while."""
+        self.server.token += 1
+        self.server.unauthorized = not self.server.on_sockets
 
     def _after_token(self, _: Fault, __: float) -> None:
         self.server.unauthorized = False
@@ -320,16 +323,31 @@ def _newer(kind: Kind, write: Write, one: proofs.Committed) -> proofs.Committed:
 
 def rough(seed: int) -> tuple[Simulation, list[str]]:
     """The run of this seed."""
-    chance = Random(seed * 13 + 5)
-    schedule = draw(seed, list(TERRAIN), among=ROUGH)
+    schedule = drawn(seed)
+    return lived(lambda loop: on_terrain(schedule, loop, freeze=loop.freeze))
+
+
+def drawn(seed: int, *, only: Callable[[str], bool] = lambda _: True) -> Schedule:
+    """The schedule of this seed."""
+    return draw(seed, list(TERRAIN), only=only, among=ROUGH)
+
+
+def on_terrain(
+    schedule: Schedule,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    start: datetime = NOON,
+    freeze: Callable[[float], None] = lambda _: None,
+) -> Rough:
+    """A run of this schedule, with what else its seed decides."""
+    chance = Random(schedule.seed * 13 + 5)
     settings = dataclasses.replace(SETTINGS, page_size=5, audit_every=chance.choice((30.0, 1e9, 1e9)))
     if chance.random() < 0.33:
         settings = dataclasses.replace(settings, namespaces=("shop", "test"))
     # A store of versions that are no numbers cannot be seen to go back.
-    kinds = {
-        name: kind for name, kind in TERRAIN.items() if name != OPAQUE or not schedule.has("rollback", "stale-list")
-    }
-    return lived(lambda loop: Rough(schedule, loop, freeze=loop.freeze, settings=settings, kinds=kinds))
+    backwards = schedule.has("rollback", "stale-list")
+    kinds = {name: kind for name, kind in TERRAIN.items() if name != OPAQUE or not backwards}
+    return Rough(schedule, loop, start=start, freeze=freeze, settings=settings, kinds=kinds)
 
 
 def main() -> int:

@@ -73,6 +73,8 @@ class Server:
         self.expired: set[str] = set()
         self.requests = 0
         self.silence = SILENCE
+        self.on_sockets = False
+        self.token = 0
         self._chance = chance
 
     # ---- faults ---------------------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """The simulated API server on a real socket, so that the real adapter (`collector.kubeapi`) is what asks it.
 
 Refusals become statuses, broken streams become aborted connections, and a half-open connection is one on which nothing
-comes any more. What is said is decided in `tests.simulation.server` alone.
+comes any more. What is said is decided in `tests.simulation.server` alone; what only sockets know is here: tokens that
+expire, and answers that are compressed for whoever takes them so (watches as one gzip member per flush).
 """
 
 import asyncio
+import dataclasses
+import gzip
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -17,7 +20,17 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from collector.clock import utc_now
-from collector.cluster import Busy, ClusterError, Expired, Forbidden, NotServed, StreamingRefused, Unreachable
+from collector.cluster import (
+    Busy,
+    ClusterError,
+    Expired,
+    Forbidden,
+    NotServed,
+    StreamingRefused,
+    TooLargeVersion,
+    Unauthorized,
+    Unreachable,
+)
 from collector.kubeapi import KubeApi
 from collector.skew import Skew
 from schema.objects import Kind
@@ -29,6 +42,8 @@ STATUS: Final[Mapping[type[ClusterError], tuple[int, str]]] = {
     Forbidden: (403, "Forbidden"),
     NotServed: (404, "NotFound"),
     StreamingRefused: (422, "Invalid"),
+    TooLargeVersion: (504, "Timeout"),
+    Unauthorized: (401, "Unauthorized"),
 }
 DISCOVERY: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -38,6 +53,7 @@ class Face:
 
     def __init__(self, server: Server) -> None:
         server.silence = math.inf  # noticing it is the client's work
+        server.on_sockets = True
         self._server = server
 
     def app(self) -> web.Application:
@@ -46,7 +62,8 @@ class Face:
         app.router.add_get("/api", self._answering(self._core))
         app.router.add_get("/apis", self._answering(self._groups))
         app.router.add_get("/api/v1/namespaces/kube-system", self._answering(self._identity))
-        for kind in self._server.world.kinds.values():
+        kinds = self._server.world.kinds.values()
+        for kind in (*kinds, *(dataclasses.replace(kind, version="v2") for kind in kinds if kind.group)):
             app.router.add_get(kind.path(""), self._answering(self._collection(kind)))
             app.router.add_get(kind.path("{namespace}"), self._answering(self._collection(kind)))
         return app
@@ -58,6 +75,8 @@ class Face:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
+                if request.headers.get("Authorization") != bearer(self._server.token):
+                    raise Unauthorized("the token has expired")
                 return await handler(request)
             except Unreachable:
                 _abort(request)
@@ -87,6 +106,11 @@ class Face:
             for kind in found.kinds
             if (not kind.group) == core
         ]
+        items += [
+            {"metadata": {"name": group}, "versions": [{"version": "v1", "freshness": "Stale", "resources": []}]}
+            for group in found.stale
+            if not core
+        ]
         body = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
         return web.Response(body=json.dumps(body), headers={"Content-Type": DISCOVERY})
 
@@ -107,17 +131,33 @@ class Face:
             page = await self._server.page(kind, namespace, more=more, limit=limit)
         head = json.dumps({"resourceVersion": page.rv, "continue": page.more}).encode()
         body = b'{"kind":"List","metadata":%s,"items":[%s]}' % (head, b",".join(page.items))
-        return web.Response(body=body, content_type="application/json")
+        response = web.Response(body=body, content_type="application/json")
+        if _takes_gzip(request):
+            response.headers["Content-Encoding"] = "gzip"
+            response.body = gzip.compress(body, 1)
+        return response
 
     async def _watch(self, kind: Kind, request: web.Request) -> web.StreamResponse:
         asked, namespace = request.query, request.match_info.get("namespace", "")
         initial = asked.get("sendInitialEvents") == "true"
         async with self._server.watch(kind, namespace, rv=asked.get("resourceVersion", ""), initial=initial) as chunks:
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            packed = _takes_gzip(request)
+            if packed:
+                response.headers["Content-Encoding"] = "gzip"
             await response.prepare(request)
             async for chunk in chunks:
-                await response.write(chunk)
+                await response.write(gzip.compress(chunk, 1) if packed else chunk)
             return response
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    return "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+def bearer(token: int) -> str:
+    """The header of the so-manieth token."""
+    return f"Bearer token-{token}"
 
 
 def _resource(kind: Kind) -> object:
@@ -133,7 +173,11 @@ def _resource(kind: Kind) -> object:
 def _status(error: ClusterError) -> web.Response:
     code, reason = STATUS[type(error)]
     headers = {"Retry-After": str(math.ceil(error.retry_after))} if error.retry_after else {}
-    body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": str(error)}
+    body: dict[str, object] = {
+        "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": str(error)
+    }  # fmt: skip
+    if isinstance(error, TooLargeVersion):
+        body["details"] = {"causes": [{"reason": "ResourceVersionTooLarge"}]}
     return web.json_response(body, status=code, headers=headers)
 
 
@@ -143,21 +187,23 @@ def _abort(request: web.Request) -> None:
 
 
 class _Access:
-    """No credentials, on loopback."""
+    """A token that is got anew when it is refused, on loopback."""
 
     proxy = tls_name = ""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, newest: Callable[[], int]) -> None:
         self.server = server
+        self._newest, self._token = newest, newest()
 
     def connector(self) -> aiohttp.BaseConnector:
         return aiohttp.TCPConnector(limit=0)
 
     async def headers(self) -> Mapping[str, str]:
-        return {}
+        return {"Authorization": bearer(self._token)}
 
     async def refresh(self) -> bool:
-        return False
+        self._token = self._newest()
+        return True
 
 
 @asynccontextmanager
@@ -165,7 +211,7 @@ async def served(server: Server, *, skew: Skew | None = None) -> AsyncIterator[K
     """The server on a socket, and the real adapter that asks it."""
     listening = TestServer(Face(server).app())
     await listening.start_server()
-    access = _Access(str(listening.make_url("")).rstrip("/"))
+    access = _Access(str(listening.make_url("")).rstrip("/"), lambda: server.token)
     api = KubeApi(access, skew=skew or Skew(), clock=utc_now, random=Random(1))
     try:
         yield api
