@@ -25,7 +25,8 @@ from schema.canonical import canonical, strip_envelope
 from schema.events import Record
 from schema.objects import KUBE_EVENTS, Kind
 from tests.simulation.faults import FAULTS, Fault, Schedule, draw
-from tests.simulation.run import KINDS, SETTINGS, SLACK, VERBS, Simulation, lived, replay
+from tests.simulation.run import KINDS, SETTINGS, SLACK, VERBS, Simulation, lived
+from tests.simulation.seeds import replay
 from tests.simulation.server import Server, Stream
 from tests.simulation.world import NOON, World, Write
 

@@ -4,12 +4,10 @@ python -m tests.simulation.run --seeds 0:10000      # prints what failed, and ho
 python -m tests.simulation.run --seeds 4711 --verbose
 """
 
-import argparse
 import asyncio
 import logging
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +30,7 @@ from schema.objects import Kind
 from tests.simulation.faults import QUIET, Fault, Schedule, draw
 from tests.simulation.log import Kept, SimulatedLog
 from tests.simulation.loop import VirtualLoop, run
+from tests.simulation.seeds import replay
 from tests.simulation.server import Server
 from tests.simulation.world import NOON, World, Write
 
@@ -363,34 +362,6 @@ def lived(make: Callable[[VirtualLoop], Simulation]) -> tuple[Simulation, list[s
 
     run(main)
     return made[0], made[0].complaints()
-
-
-def seeds_of(text: str) -> range:
-    """`7`, or `0:100`."""
-    first, _, last = text.partition(":")
-    return range(int(first), int(last) if last else int(first) + 1)
-
-
-def replay(description: str, one: Callable[[int], tuple[Simulation, list[str]]]) -> int:
-    """Run the range of seeds that the command line names; the exit code."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="0:200", help="one seed, or FROM:TO")
-    parser.add_argument("--verbose", action="store_true", help="what the collector logs, and every record")
-    asked = parser.parse_args()
-    seeds = seeds_of(asked.seeds)
-    logging.basicConfig(level=logging.DEBUG if asked.verbose else logging.CRITICAL)
-    begun, failed = time.monotonic(), 0
-    for seed in seeds:
-        simulation, complaints = one(seed)
-        if asked.verbose:
-            for record in simulation.kept.records:
-                print(record)
-        if complaints:
-            failed += 1
-            print(simulation.schedule)
-            print("\n".join(f"    {one}" for one in complaints[:8]), flush=True)
-    print(f"{len(seeds)} seeds, {failed} with complaints, {time.monotonic() - begun:.0f} s")
-    return 1 if failed else 0
 
 
 def main() -> int:

@@ -19,7 +19,8 @@ from collector.clock import utc_now
 from tests.simulation.faults import Schedule, draw
 from tests.simulation.rough import drawn as drawn_rough
 from tests.simulation.rough import on_terrain
-from tests.simulation.run import KINDS, Simulation, seeds_of
+from tests.simulation.run import KINDS, Simulation
+from tests.simulation.seeds import seeds_of
 from tests.simulation.web import served
 
 UNFIT: Final = frozenset({"freeze", "long-freeze", "clock"})
