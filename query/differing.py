@@ -80,11 +80,13 @@ def _compared(
     edits, judged = list[Edit](), Judged()
     if before is not None and after is not None and before != after:
         old, new = _differing(before, after)
-        edits = diff(old, new, heuristic)
+        kind = pair.either.ref.kind_id
+        keys = rules.kinds.list_keys(kind) if rules else heuristic
+        edits = diff(old, new, keys)
         if any(not edit.pointer for edit in edits):  # so much that a part cannot stand for the whole
             old, new = orjson.loads(before), orjson.loads(after)
-            edits = diff(old, new, heuristic)
-        judged = judge(edits, pair.either.ref.kind_id, old, new, rules)
+            edits = diff(old, new, keys)
+        judged = judge(edits, kind, old, new, rules)
     return Compared(pair, before, after, edits, judged)
 
 

@@ -9,6 +9,7 @@ What rests on a relist, a late span, a gap or the horizon has an interval instea
 has none. An object that is not there began to be missing with its end, an extra one with its beginning.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from query.models import Coverage
 from query.models_drift import BaselineTold, Drift, DriftItem, NotCompared, RuleTold
 from query.presence import Present, present
 from query.refs import KnownKind, ObjectRef
+from query.schemas import schemas_at
 from query.scope import Scope
 from schema.canonical import JsonObject
 from schema.paths import Path
@@ -69,6 +71,7 @@ class _Pair:
 def drift(store: Store, baseline: Baseline, asked: Asked) -> Drift:
     """The answer. Raises TooManyObjects, DamagedHistory."""
     there = present(store, _looked_at(baseline), None if asked.open_end else asked.at)
+    asked = _informed(store, baseline, asked)
     applied: Counter[str] = Counter()
     if baseline.whole and asked.rules.on("controlled"):
         there, baseline = _own(there, baseline, applied)
@@ -90,6 +93,13 @@ def drift(store: Store, baseline: Baseline, asked: Asked) -> Drift:
     for each in pairs:
         applied.update(each.comparison.applied)
     return _answer(store, baseline, asked, items, len(pairs), hidden, applied)
+
+
+def _informed(store: Store, baseline: Baseline, asked: Asked) -> Asked:
+    """With what the schemas of the compared kinds said at that moment."""
+    kinds = {(ref.resource, ref.group) for ref in baseline.documents}
+    known = schemas_at(store, baseline.scope.clusters, asked.at, kinds=kinds) if kinds else {}
+    return dataclasses.replace(asked, rules=asked.rules.informed(known)) if known else asked
 
 
 def _surely_extra(baseline: Baseline, found: list[DriftItem]) -> list[DriftItem]:

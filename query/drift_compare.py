@@ -148,11 +148,16 @@ class Comparison:
             self.applied["unmentioned"] += len(actual) - common
             return
         for name, value in actual.items():
-            if name not in expected:
-                self.value(ABSENT, value, (*path, Field(name)))
+            here = (*path, Field(name))
+            if name in expected:
+                continue
+            if self.rules.on("default") and self.rules.meaning.kinds.of(self.kind).fills_in(here, value, actual):
+                self.applied["default"] += 1
+            else:
+                self.value(ABSENT, value, here)
 
     def _items(self, expected: list[Json], actual: list[Json], path: Path) -> None:
-        if fields := _keys(path, expected, actual):
+        if fields := self._keys(path, expected, actual):
             self._matched(expected, actual, path, fields)
         elif (one := _scalar_set(expected)) is not None and (other := _scalar_set(actual)) is not None:
             self._sets(expected, actual, one, other, path)
@@ -161,6 +166,13 @@ class Comparison:
                 self.value(left, right, (*path, Index(at)))
         else:
             self.changed(expected, actual, path)
+
+    def _keys(self, path: Path, expected: list[Json], actual: list[Json]) -> tuple[str, ...] | None:
+        """By the schema of the kind, where it says so and the items have them; else as well-known lists have them."""
+        fields = self.rules.meaning.kinds.keys(self.kind, path)
+        if fields and all(_named_by(some, fields) for some in (expected, actual)):
+            return fields
+        return _keys(path, expected, actual)
 
     def _matched(self, expected: list[Json], actual: list[Json], path: Path, fields: tuple[str, ...]) -> None:
         """Lists whose items are known by these fields."""
@@ -247,6 +259,16 @@ def _keys(path: Path, expected: list[Json], actual: list[Json]) -> tuple[str, ..
         if _numbered(items, fields[0]) and all(_told_apart(some, fields) for some in (expected, actual)):
             return fields
     return heuristic(path, expected, actual)
+
+
+def _named_by(items: list[Json], fields: tuple[str, ...]) -> bool:
+    """Whether each item has some of these fields, all of them plain, and no two items have the same."""
+    for each in items:
+        if not isinstance(each, dict) or not (values := [each[name] for name in fields if name in each]):
+            return False
+        if any(isinstance(value, dict | list) for value in values):
+            return False
+    return _told_apart(items, fields)
 
 
 def _numbered(items: list[Json], name: str) -> bool:

@@ -5,13 +5,14 @@ are about what only drift knows: what nobody wrote down, what the server leaves 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, get_args
 
 from query import semantics
 from query.errors import BadReference
 from query.semantics import Rule
 from schema.canonical import Absent, Json
+from schema.kindschema import KindSchema
 from schema.paths import Field, Path
 
 Value = Json | Absent
@@ -24,6 +25,7 @@ OWN: Final[Mapping[str, str]] = {
     "admission": "what admission adds to every Pod (service account volume and mount, two tolerations) is left out",
     "controlled": "what a controller owns, and Endpoints, are not compared with moments and peers: their owner is",
     "allocated": "addresses, nodes and volumes that a cluster hands out are not compared with peers",
+    "default": "what the server fills in by the kind's schema or the API's own rules is the same as nothing there",
     "zero": "false, 0 and an empty text are the same as a field that the server left out",
 }
 _TEXT_MAPS: Final = frozenset(("data", "binaryData", "stringData", "labels", "annotations", "matchLabels"))
@@ -49,6 +51,10 @@ class Rules:
     def on(self, name: str) -> bool:
         """Whether this rule is applied."""
         return name not in self.off
+
+    def informed(self, schemas: Mapping[str, KindSchema]) -> "Rules":
+        """The same rules, with what is known of the kinds: list keys, quantities, defaults."""
+        return replace(self, meaning=self.meaning.informed(schemas))
 
     def judge(self, kind: str, expected: Value, actual: Value, path: Path) -> Verdict:
         """Two values (or one and nothing) at one place of a `resource.group` that are written differently."""

@@ -30,14 +30,14 @@ from typing import Final, Literal, cast, get_args
 import msgspec
 
 from query import places
-from query.defaults import defaults_of
 from query.documents import certificates, structure
+from query.kinds import KindPlaces, Kinds, by_key
 from query.scalars import duration, integer, number, quantity
 from schema.canonical import ABSENT, Absent, Json, JsonObject, same
-from schema.kindschema import EMPTY, KindSchema, Places, flags
+from schema.kindschema import EMPTY, KindSchema, Places
 from schema.listkeys import heuristic
 from schema.lookup import parts
-from schema.paths import Field, Index, Key, Member, Path, Scalar, Token, render
+from schema.paths import Field, Index, Member, Path, Token, render
 
 Rule = Literal[
     "quantity",
@@ -100,8 +100,7 @@ class Rules:
         """All rules but `OFF` hold, or `only` these; `also` more, `without` some. `schemas`: by `resource.group`."""
         chosen = frozenset(RULES) - OFF if only is None else frozenset(only)
         self.on: frozenset[Rule] = (chosen | frozenset(also)) - frozenset(without)
-        self._schemas = schemas or {}
-        self._kinds: dict[str, _Kind] = {}
+        self.kinds = Kinds(schemas or {})
 
     def compare(self, kind: str, expected: Json, actual: Json, *, partial: bool = False) -> list[Difference]:
         """What is written differently in two objects of `resource.group`, by place.
@@ -122,33 +121,20 @@ class Rules:
         partial: bool = False,
     ) -> list[Difference]:
         """The same for one place of both; `around`: the map that holds the side that is there, for defaults."""
-        known = self._kinds.get(kind)
-        if known is None:
-            known = self._kinds[kind] = _Kind(kind, self._schemas.get(kind, EMPTY))
+        known = self.kinds.of(kind)
         if "server-owned" not in self.on and _plainly_differ(expected, actual):
             return [Difference(path=path, expected=expected, actual=actual)]
         walk = _Walk(known, self.on, partial=partial)
         walk.pair(path, expected, actual, around or {})
         return walk.found
 
+    def informed(self, schemas: Mapping[str, KindSchema]) -> "Rules":
+        """The same choice, with these schemas."""
+        return Rules(only=self.on, schemas=schemas)
+
     def equal(self, kind: str, expected: Json, actual: Json, *, partial: bool = False) -> bool:
         """Whether both mean the same."""
         return all(each.rule for each in self.compare(kind, expected, actual, partial=partial))
-
-
-class _Kind:
-    """What is known of the places of one kind."""
-
-    __slots__ = ("defaults", "durations", "ints", "keys", "name", "quantities", "sets")
-
-    def __init__(self, name: str, schema: KindSchema) -> None:
-        self.name = name
-        self.keys = Places((place, tuple(fields)) for place, fields in schema.keys.items())
-        self.sets = flags(schema.sets)
-        self.quantities = flags(schema.quantities)
-        self.durations = flags(schema.durations)
-        self.ints = flags(schema.ints)
-        self.defaults = defaults_of(name, schema.defaults)
 
 
 def _knows(flagged: Places[bool], path: Path) -> bool:
@@ -158,7 +144,7 @@ def _knows(flagged: Places[bool], path: Path) -> bool:
 class _Walk:
     """One comparison."""
 
-    def __init__(self, kind: _Kind, on: frozenset[Rule], *, partial: bool) -> None:
+    def __init__(self, kind: KindPlaces, on: frozenset[Rule], *, partial: bool) -> None:
         self.found: list[Difference] = []
         self._kind = kind
         self._on = on
@@ -192,7 +178,7 @@ class _Walk:
     def _items(self, path: Path, expected: list[Json], actual: list[Json]) -> None:
         fields = self._keys(path, expected, actual)
         if fields is not None:
-            left, right = _by_key(expected, fields), _by_key(actual, fields)
+            left, right = by_key(expected, fields), by_key(actual, fields)
             if left is not None and right is not None:
                 self._matched(path, left, right, (expected, actual), "list-map")
                 return
@@ -271,10 +257,7 @@ class _Walk:
         return None
 
     def _is_default(self, path: Path, value: Json, around: JsonObject) -> bool:
-        known = self._kind.defaults.at(path)
-        if isinstance(known, Absent):
-            return False
-        return known(value, around) if callable(known) else same(known, value)
+        return self._kind.fills_in(path, value, around)
 
     # ---- scalars -----------------------------------------------------------------------------------------------------
 
@@ -318,7 +301,7 @@ class _Walk:
         return False
 
     def _documents(self, path: Path, texts: tuple[str, str], documents: tuple[Json, Json], rule: Rule) -> None:
-        kind = self._kind if places.is_last_applied(path) else _Kind("", EMPTY)
+        kind = self._kind if places.is_last_applied(path) else KindPlaces("", EMPTY)
         inner = _Walk(kind, self._on - {"server-owned", "default"}, partial=False)
         inner.pair((), *documents, {})
         real = [each for each in inner.found if each.rule is None]
@@ -355,19 +338,6 @@ def _says_nothing(path: Path, value: Json) -> bool:
 def _equal(read: Callable[[Json], object], expected: Json, actual: Json) -> bool:
     one = read(expected)
     return one is not None and one == read(actual)
-
-
-def _by_key(items: list[Json], fields: tuple[str, ...]) -> "dict[Token, Json] | None":
-    """Items by their key; None when an item has none, or two have the same."""
-    found: dict[Token, Json] = {}
-    for item in items:
-        if not isinstance(item, dict):
-            return None
-        key = tuple((field, cast("Scalar", item[field])) for field in fields if field in item)
-        if not key or any(isinstance(value, dict | list) for _, value in key):
-            return None
-        found[Key(key)] = item
-    return found if len(found) == len(items) else None
 
 
 def _by_value(items: list[Json]) -> "dict[Token, Json] | None":

@@ -17,6 +17,8 @@ from query.refs import known_kinds
 from query.scope import Scope
 from schema.canonical import Json, JsonObject
 from schema.chdb import ChdbStore
+from schema.events import KindInfo
+from schema.kindschema import KindSchema
 from tests.fakes.history import History, at
 
 
@@ -184,6 +186,38 @@ def test_a_moment_is_a_baseline_that_also_knows_what_is_extra(store: ChdbStore, 
         ("new", "extra", ""): at(50),
         ("old", "missing", ""): at(60),
     }
+
+
+WIDGETS = KindInfo(
+    resource="widgets",
+    group="lab",
+    version="v1",
+    kind="Widget",
+    namespaced=True,
+    watching="yes",
+    schema=KindSchema(
+        keys={"/spec/routes": ["path", "verb"]}, quantities=["/spec/budget"], defaults={"/spec/mode": "auto"}
+    ),
+)
+
+
+def widget(history: History, seconds: float, **spec: Any) -> None:
+    routes: list[Json] = [{"path": "/", "verb": "GET", "to": "a"}, {"path": "/", "verb": "PUT", "to": "b"}]
+    history.put("widgets.lab", "shop/w", {"spec": {"routes": routes, "budget": "1k", **spec}}, at=seconds, by="helm")
+
+
+def test_a_custom_resource_is_compared_as_its_recorded_schema_says(store: ChdbStore, history: History) -> None:
+    history.serve(WIDGETS, since=1)
+    widget(history, 10)
+    routes: list[Json] = [{"path": "/", "verb": "PUT", "to": "c"}, {"path": "/", "verb": "GET", "to": "a"}]
+    widget(history, 40, routes=routes, budget="1000", mode="auto")
+    history.store(store)
+    found = ask(store, history, "time:2026-03-01T12:00:30Z")
+    assert [(each.path, each.expected, each.actual, each.since) for each in found.items] == [
+        ("spec.routes[path=/,verb=PUT].to", "b", "c", at(40))
+    ]
+    applied = {each.rule: each.applied for each in found.rules}
+    assert (applied["quantity"], applied["default"]) == (1, 1)
 
 
 def test_a_moment_before_the_record_claims_nothing(store: ChdbStore, history: History) -> None:
