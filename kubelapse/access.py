@@ -33,14 +33,19 @@ def home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
-async def reach(settings: Settings) -> Reached:
+async def credentials(settings: Settings) -> Credentials:
     """Raises collector.errors.CredentialsError with one sentence that says what to do."""
-    credentials = await load_credentials(
+    return await load_credentials(
         kubeconfig=settings[known.KUBECONFIG],
         context=settings[known.CONTEXT],
         environ=settings.environ,
         home=home(settings.environ),
     )
+
+
+async def reach(settings: Settings) -> Reached:
+    """Raises collector.errors.CredentialsError with one sentence that says what to do."""
+    found = await credentials(settings)
     skew = Skew(utc_now)
-    api = KubeApi(credentials, skew=skew, clock=utc_now, random=Random(), user_agent=f"kubelapse/{__version__}")
-    return Reached(credentials=credentials, api=api, skew=skew)
+    api = KubeApi(found, skew=skew, clock=utc_now, random=Random(), user_agent=f"kubelapse/{__version__}")
+    return Reached(credentials=found, api=api, skew=skew)

@@ -196,12 +196,17 @@ def _unreachable(error: httpx.HTTPError, where: str) -> NoServer:
 
 
 @asynccontextmanager
-async def over_http(url: str, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[Client]:
-    """A client of the server at `url`."""
+async def over_http(
+    url: str, transport: httpx.AsyncBaseTransport | None = None, *, token: str = ""
+) -> AsyncIterator[Client]:
+    """A client of the server at `url`, which may ask for a token."""
     timeout = httpx.Timeout(60.0, connect=5.0)
     # A proxy that the environment names is not asked for a loopback server.
     own = any(f"//{host}" in url for host in ("127.0.0.1", "localhost", "[::1]"))
-    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=timeout, trust_env=not own) as http:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(
+        base_url=url, transport=transport, timeout=timeout, trust_env=not own, headers=headers
+    ) as http:
         yield Client(http, url)
 
 

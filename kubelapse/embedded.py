@@ -33,6 +33,7 @@ from ingest.settings import IngestSettings
 from kubelapse import __version__, heap
 from kubelapse import settings as known
 from kubelapse.access import Reached, reach
+from kubelapse.auth.logins import ServerLogins, check_host, logins
 from kubelapse.capture import NoIdentity, cluster_uid, collector_settings
 from kubelapse.checkpoint import Checkpoint, CheckpointError
 from kubelapse.keyfile import KeyFileError, load_key
@@ -109,6 +110,7 @@ async def up(settings: Settings, *, say: Say) -> None:
 
 
 async def _up(settings: Settings, stop: asyncio.Event, say: Say) -> None:
+    check_host(settings)
     data = data_dir(settings)
     key = load_key(settings[known.REDACTION_KEY_FILE], data)
     with listen(settings[known.HOST], settings[known.PORT]) as bound:
@@ -144,7 +146,8 @@ async def _record(
 ) -> None:
     restorer = Restorer(store, Checkpoint(settings.data, capture.cluster))
     try:
-        parts = assemble(capture, cluster, store, restorer, settings, bound)
+        who = await logins(settings, store)
+        parts = assemble(capture, cluster, store, restorer, settings, bound, who)
         url = url_of(bound)
         leave_url(store, url)
         say(f"serving  {url}  (Ctrl-C ends)")
@@ -164,6 +167,7 @@ def assemble(
     restorer: Restorer,
     settings: Settings,
     bound: socket.socket,
+    who: ServerLogins | None,
 ) -> Parts:
     """The parts, wired to one another; nothing runs yet."""
     registry, progress = new_registry(), Progress()
@@ -186,6 +190,7 @@ def assemble(
         health=lambda: checks(memory, collector, ingester, progress),
         chosen=settings,
         evaluate=True,
+        logins=who,
     )
     server = Server(app)
     return Parts(log=memory, collector=collector, ingester=ingester, server=server, socket=bound, progress=progress)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -16,7 +17,9 @@ import uvicorn
 
 from collector.clock import utc_now
 from kubelapse import __version__
+from kubelapse.setting import SettingError
 from kubelapse.settings_answers import AUDIT_LOG, AUDIT_LOG_TOKEN_FILE, NOISE, audit_token
+from kubelapse.settings_auth import AUTH_RATE
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from kubelapse.settings import Settings
     from query.health import Health
+    from query.login import Logins
     from schema.store import Store
 
 log = logging.getLogger(__name__)
@@ -114,31 +118,64 @@ def make_app(
     settle: float = 0.0,
     chosen: "Settings | None" = None,
     evaluate: bool = False,
+    logins: "Logins | None" = None,
 ) -> "Starlette":
     """The query application on this store, with what only the composition can offer. `host`: where it will listen.
 
     `settle`: seconds that the live feed stays behind, where several processes write to the store. `chosen`: settings
     about answers; without them everything is as by default. `evaluate`: stored baselines, as objects change.
+    `logins`: who may ask; None on loopback only (raises SettingError).
     """
+    from fastapi import Depends
+
     from query.app import create_app
     from query.health import healthy
     from query.noise_rules import NONE, parse_rules
     from query.settings import QuerySettings
+    from query.web import only_who_sees_everything
 
+    if logins is None and host:
+        check_reachable(host)
     settings = QuerySettings(
         version=__version__,
         hosts=host_names(host),
         feed_settle=settle,
         drift_every=DRIFT_EVERY if evaluate else 0.0,
         noise=parse_rules(chosen[NOISE]) if chosen else NONE,
+        rate=chosen[AUTH_RATE] if chosen else 0.0,
         audit_log=bool(chosen and chosen[AUDIT_LOG]),
         audit_log_token=audit_token(chosen[AUDIT_LOG_TOKEN_FILE]) if chosen else "",
     )
-    app = create_app(store=store, settings=settings, registry=registry, health=health or healthy, clock=clock)
+    app = create_app(
+        store=store, settings=settings, registry=registry, health=health or healthy, clock=clock, logins=logins
+    )
     app.add_api_route(
-        "/api/v1/verify", verifier(store), methods=["POST"], tags=["coverage"], summary="Re-apply stored history"
+        "/api/v1/verify",
+        verifier(store),
+        methods=["POST"],
+        tags=["coverage"],
+        summary="Re-apply stored history",
+        dependencies=[Depends(only_who_sees_everything)],
     )
     return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_reachable(host: str) -> None:
+    """For a server without login. Raises SettingError where others than this machine could ask it."""
+    if not is_loopback(host):
+        raise SettingError(
+            f"--host {host} would show the whole history to everybody who reaches it: let callers sign in "
+            "(KUBELAPSE_AUTH_TOKENS_FILE, KUBELAPSE_AUTH_KUBERNETES or KUBELAPSE_AUTH_OIDC_ISSUER; docs/access.md), "
+            "or listen on 127.0.0.1"
+        )
 
 
 def host_names(host: str) -> tuple[str, ...]:

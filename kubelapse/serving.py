@@ -14,8 +14,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from collector.errors import CredentialsError
 from kubelapse import __version__, heap, ingesting
 from kubelapse import settings as known
+from kubelapse.auth.logins import check_host, logins
 from kubelapse.ingesting import EXPECTED, Parts, assemble, checks, exit_code
 from kubelapse.kubeport import kube_port
 from kubelapse.observe import new_registry
@@ -44,8 +46,11 @@ async def serve(settings: Settings, *, say: Say, ingest: bool = False) -> None:
     heap.few_arenas()
     end_on_signals(stop, say, "stopping: open requests are being answered (once more to end at once)")
     try:
+        check_host(settings)
         with listen(settings[known.HOST], settings[known.PORT]) as bound:
             await _serve(settings, bound, stop, say, ingest=ingest)
+    except CredentialsError as error:
+        raise ServeError(str(error), 1) from error
     except EXPECTED as error:
         raise ServeError(str(error), exit_code(error)) from error
     say("stopped")
@@ -60,6 +65,7 @@ async def _serve(settings: Settings, bound: socket.socket, stop: asyncio.Event, 
     try:
         registry = new_registry()
         parts = await assemble(settings, broker(settings), store, registry) if ingest else None
+        who = await logins(settings, store)
         leave_url(store, url_of(bound))
         _introduce(say, settings, bound, parts)
         app = make_app(
@@ -70,6 +76,7 @@ async def _serve(settings: Settings, bound: socket.socket, stop: asyncio.Event, 
             settle=0.0 if embedded else SETTLE,
             evaluate=True,
             chosen=settings,
+            logins=who,
         )
         async with kube_port(app, settings, say):
             await run(Server(app), bound, parts, stop)

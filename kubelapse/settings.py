@@ -27,6 +27,7 @@ from kubelapse.setting import (
     store_url,
 )
 from kubelapse.settings_answers import ANSWER_SETTINGS
+from kubelapse.settings_auth import AUTH_SETTINGS
 from kubelapse.settings_kafka import KAFKA_SETTINGS
 
 DATA: Setting[Path | None] = Setting(
@@ -193,6 +194,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     CACHE,
     *KAFKA_SETTINGS,
     *ANSWER_SETTINGS,
+    *AUTH_SETTINGS,
 )
 
 

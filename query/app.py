@@ -8,7 +8,7 @@ runs inside a command, without a server.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -28,12 +28,14 @@ from query import (
     api_objects,
     api_rollouts,
     api_search,
+    api_sql,
     api_timeline,
     api_userdata,
     assets,
     problems,
     spec,
 )
+from query.access import EVERYTHING, NOTHING
 from query.assets import Assets
 from query.drift_watch import Watcher, keep_looking
 from query.errors import QueryError, TooBusy
@@ -41,12 +43,14 @@ from query.feeds import Feed
 from query.guard import Guard, problem_response
 from query.health import Check, Health, healthy, listing
 from query.kubeface import routes as kubeface
+from query.login import Login, Logins
 from query.metrics import Metrics
 from query.problems import Refused
 from query.readers import Readers
 from query.settings import QuerySettings
 from query.site import site
 from query.web import Clock, Context, Here, utc_now
+from schema.sandbox import Sandbox
 from schema.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -60,10 +64,14 @@ def create_app(
     health: Health = healthy,
     clock: Clock = utc_now,
     ui: Assets | None = None,
+    sandbox: Callable[[], Sandbox] | None = None,
+    logins: Logins | None = None,
 ) -> FastAPI:
     """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down.
 
-    `ui`: the web interface, when not the built one.
+    `sandbox`: the door of ad-hoc SQL, when not the store's own.
+    `ui`: the web interface, when not the built one. `logins`: who may ask and what they may see; None: whoever reaches
+    the application sees everything.
     """
     readers = Readers(readers=settings.readers, streams=settings.streams, patience=settings.patience)
     metrics = Metrics(registry)
@@ -78,14 +86,19 @@ def create_app(
             if looking is not None:
                 looking.cancel()
             feed.stop()
+            app.state.sql.close()
             readers.close()
 
     app = FastAPI(title="Kubelapse", version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.context = Context(
-        store=store, readers=readers, feed=feed, settings=settings, metrics=metrics, clock=clock
-    )
+        store=store, readers=readers, feed=feed, settings=settings, metrics=metrics, clock=clock,
+        reach=EVERYTHING if logins is None else NOTHING,
+    )  # fmt: skip
     app.state.feed = feed
+    app.state.sql = api_sql.Service(store, lambda: app.state.context, sandbox)
     app.state.health = health
+    if logins is not None:
+        app.add_middleware(Login, logins=logins, settings=settings, clock=time.monotonic)
     app.add_middleware(Guard, settings=settings, metrics=metrics, clock=time.monotonic)
     _errors(app)
     for router in (
@@ -99,6 +112,7 @@ def create_app(
         api_noise.router,
         api_rollouts.router,
         api_search.router,
+        api_sql.router,
         api_userdata.router,
     ):
         app.include_router(router, prefix="/api/v1")
@@ -131,7 +145,8 @@ async def readyz(here: Here, request: Request, verbose: str | None = None) -> Re
     """Whether answers can be trusted: the store is reachable, and whatever the composition checks."""
     checks = [await _store_check(here), *request.app.state.health()]
     ready = all(each.ok for each in checks)
-    text = listing(checks) if verbose is not None or not ready else "ok"
+    telling = verbose is not None or not ready
+    text = (listing(checks) if here.reach.everything else "ok" if ready else "not ready") if telling else "ok"
     return PlainTextResponse(text, status_code=200 if ready else 503)
 
 

@@ -8,7 +8,10 @@ QueryError
 ├── BadCursor      a cursor or resume token that this server did not give out
 ├── BadWindow      `from` is not before `to`, or a limit is out of range
 ├── TooManyObjects more objects differ than one answer may hold
+├── BadStatement   SQL that is not understood, or that uses what ad-hoc SQL does not offer
+├── StatementEnded SQL that was ended: too long, too much, or because somebody said so
 ├── BadRevision    no recorded revision has this resourceVersion
+├── NotAllowed     whoever asks may not do this; what may not be seen is never said so, it is simply not there
 ├── DamagedHistory a stored row does not say what its hash promises; never shown as if it did
 └── TooBusy        every reader is taken; worth another try in a moment
     └── TooManyFollowers  the feed has as many clients as it may have
@@ -54,8 +57,20 @@ class TooManyObjects(QueryError):
     """More objects than one answer may hold."""
 
 
+class BadStatement(QueryError):
+    """SQL that is not understood, or not offered."""
+
+
+class StatementEnded(QueryError):
+    """SQL that needs more than it may have, or was told to end."""
+
+
 class BadRevision(QueryError):
     """No recorded revision has this resourceVersion."""
+
+
+class NotAllowed(QueryError):
+    """Whoever asks may not do this."""
 
 
 class DamagedHistory(QueryError):

@@ -93,15 +93,19 @@ class Feed:
         self._head = 0
         self._clients = 0
 
+    def limited(self, store: Store) -> "Feed":
+        """The same feed for one caller who sees what this store shows; also the newest position is theirs alone."""
+        return _LimitedFeed(self, store)
+
     def stop(self) -> None:
         """End every client's stream soon; called when the server begins to shut down."""
         self._stopping.set()
 
     async def start(self, choose: Callable[[], ChangeFilter], after: int | None) -> "Follower":
         """Take a client in, before anything is sent. Raises TooManyFollowers, and what `choose` raises."""
-        if self._clients >= self._settings.feed_clients:
+        if self.clients >= self._settings.feed_clients:
             raise TooManyFollowers(
-                f"{self._clients} clients follow the feed already.", "Close some, or try again later."
+                f"{self.clients} clients follow the feed already.", "Close some, or try again later."
             )
         chosen = await self._readers.run(choose)
         head = await self._newest()
@@ -125,6 +129,11 @@ class Feed:
     async def gaps(self, chosen: ChangeFilter, since: datetime | None) -> list[tuple[datetime, Span]]:
         """Gaps recorded since the ledger's moment `since`, with theirs."""
         return await self._readers.run(lambda: _gaps(self._store, chosen, since))
+
+    @property
+    def clients(self) -> int:
+        """How many follow the feed now."""
+        return self._clients
 
     @property
     def stopping(self) -> bool:
@@ -154,6 +163,24 @@ class Feed:
                 self._head = await self._readers.run(lambda: _head(self._store, self._head, settle))
                 self._polled = now
             return self._head
+
+
+class _LimitedFeed(Feed):
+    """Counts its clients, and ends, with the feed of everybody."""
+
+    def __init__(self, whole: Feed, store: Store) -> None:
+        super().__init__(store, whole._readers, whole._settings, whole._metrics)
+        self._whole = whole
+        self._stopping = whole._stopping
+
+    @property
+    def clients(self) -> int:
+        """How many follow the whole feed now."""
+        return self._whole.clients
+
+    def count(self, clients: int, events: int = 0) -> None:
+        """For the metrics, and for the limit on clients."""
+        self._whole.count(clients, events)
 
 
 class Follower:

@@ -98,9 +98,10 @@ class ChangeFilter:
 
     def hidden_counts(self, params: dict[str, object] | None = None) -> str:
         """Two aggregates: hidden as noise, hidden as first sight. A change is counted once."""
-        noise = "0" if self.noise else f"countIf({self.is_noise(params)})"
+        # Aggregates in any case: a constant would come once per row, and not at all where there is none.
+        noise = "countIf(0)" if self.noise else f"countIf({self.is_noise(params)})"
         visible = "" if self.noise else f" AND NOT {self.is_noise(params)}"
-        sights = "0" if self.first_sight else f"countIf(origin = 'list'{visible})"
+        sights = "countIf(0)" if self.first_sight else f"countIf(origin = 'list'{visible})"
         return f"toInt64({noise}), toInt64({sights})"
 
 

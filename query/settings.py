@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from query.noise_rules import NONE, NoiseRules
+from query.sql.bounds import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,6 +11,8 @@ class QuerySettings:
     """Times in seconds. `hosts`: names besides the loopback ones under which the API may be addressed ("*" = any).
 
     `feed_settle`: how old a position must be before the feed goes past it, where several writers share the store.
+    `rate`: requests per second of one caller where callers sign in; `recheck`: how often long answers look whether their
+    caller may still see them.
     """
 
     hosts: tuple[str, ...] = ()
@@ -27,4 +30,7 @@ class QuerySettings:
     audit_log: bool = False
     audit_log_token: str = field(default="", repr=False)
     drift_every: float = 0.0
+    rate: float = 50.0
+    recheck: float = 10.0
+    sql: Bounds = field(default_factory=Bounds)
     version: str = "0.0.0"

@@ -16,7 +16,8 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from query import times
-from query.errors import BadReference, BadWindow, UnknownKind
+from query.access import EVERYTHING, SCOPE_KEY, LimitedStore, Reach
+from query.errors import BadReference, BadWindow, NotAllowed, UnknownKind
 from query.feeds import Feed
 from query.metrics import Metrics
 from query.models import Coverage, Hidden
@@ -54,15 +55,28 @@ class Context:
     settings: QuerySettings
     metrics: Metrics
     clock: Clock
+    reach: Reach = EVERYTHING
 
 
 def context_of(request: Request) -> Context:
-    """The application's context."""
+    """The application's context; for whoever may not see everything its store and feed are limited to what they may."""
     context: Context = request.app.state.context
-    return context
+    reach: Reach = request.scope.get(SCOPE_KEY, context.reach)
+    if reach.everything:
+        return context
+    store = LimitedStore(context.store, reach)
+    return replace(context, store=store, feed=context.feed.limited(store), reach=reach)
 
 
 Here = Annotated[Context, Depends(context_of)]
+
+
+def only_who_sees_everything(here: Here) -> None:
+    """The dependency of routes that do not ask through the context's store. Raises NotAllowed."""
+    if not here.reach.everything:
+        raise NotAllowed("This needs the right to read everything.", "Ask whoever runs this server.")
+
+
 Listed = Annotated[list[str], Query(description="Several: repeat it, or join with commas.")]
 
 

@@ -20,6 +20,7 @@ import click
 from kubelapse.cli.errors import INCOMPLETE, Failure
 from kubelapse.cli.text import plain
 from kubelapse.settings import CLUSTER, Settings, load
+from kubelapse.settings_auth import TOKEN_FILE
 
 if TYPE_CHECKING:
     import httpx
@@ -91,7 +92,8 @@ class Session:
             finally:
                 store.close()
             return
-        async with client.over_http(client.server_url(self.settings, read_url), self.around.transport) as outside:
+        url, token = client.server_url(self.settings, read_url), token_of(self.settings)
+        async with client.over_http(url, self.around.transport, token=token) as outside:
             yield outside
 
     # --- time
@@ -216,6 +218,17 @@ def read_url(store: Path) -> str:
     from schema.lockfile import read_note
 
     return read_note(store / "lock").get("url", "")
+
+
+def token_of(settings: Settings) -> str:
+    """What is shown to a server that asks for a token, "" when none is set."""
+    file = settings[TOKEN_FILE]
+    if file is None:
+        return ""
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        raise Failure(f"KUBELAPSE_TOKEN_FILE: {file} cannot be read") from None
 
 
 def open_store(settings: Settings) -> "Store":
