@@ -17,6 +17,7 @@ from collector.cluster import BadAnswer, Cluster, Expired
 from collector.lines import identity, read_line
 from schema.objects import Kind
 
+ADDED: Final = b'{"type":"ADDED","object":'
 PAGED_TRIES: Final = 3
 
 
@@ -64,6 +65,9 @@ class InitialBurst:
     def add(self, line: bytes) -> None:
         """One line about an object; after the first that is not ADDED, order matters and is kept."""
         parsed = read_line(line)
+        if parsed is None and line.startswith(ADDED) and not self._changes:
+            self._added.append(line[len(ADDED) : -1])  # whatever is wrong with it becomes a gap when it is compared
+            return
         if parsed is None:
             raise BadAnswer(f"an initial event is not readable ({len(line)} bytes)")
         if parsed.type == "ADDED" and not self._changes:

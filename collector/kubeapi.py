@@ -166,7 +166,7 @@ class KubeApi:
             body = await _body(answer, what)
         try:
             found = _list.decode(body)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise BadAnswer(f"{what}: the answer is not a list ({len(body)} bytes): {error}") from error
         if not found.metadata.resource_version:
             raise BadAnswer(f"{what}: the list carries no resourceVersion, it cannot be watched")

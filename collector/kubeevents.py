@@ -223,7 +223,7 @@ class KubeEventTracker:
                 self.deleted += parsed.type == "DELETED"
                 self._advance(_versioned.decode(parsed.object).metadata.resource_version)
                 return None
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             self._complain(line)
             return None
         event = self._read(bytes(parsed.object))
@@ -238,7 +238,7 @@ class KubeEventTracker:
     def _read(self, raw: bytes) -> _Event | None:
         try:
             return _event.decode(raw)
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             self._complain(raw)
             return None
 

@@ -68,6 +68,9 @@ class _Object(msgspec.Struct):
     metadata: _Meta
 
 
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises: also for what is nested more deeply than the interpreter's stack, about 900 levels."""
+
 _typed: Final = msgspec.json.Decoder(_Typed)
 _line: Final = msgspec.json.Decoder(WatchLine)
 _object: Final = msgspec.json.Decoder(_Object)
@@ -83,7 +86,7 @@ def line_type(line: bytes) -> str:
         return "ERROR"
     try:
         return _typed.decode(line).type
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return ""
 
 
@@ -96,7 +99,7 @@ def read_line(line: bytes) -> WatchLine | None:
     """Type and raw object; None where it is no watch line."""
     try:
         return _line.decode(line)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 
@@ -104,7 +107,7 @@ def identity(raw: Raw | bytes) -> tuple[str, str, str] | None:
     """(namespace, name, uid) of a raw object; None where it has no metadata."""
     try:
         metadata = _object.decode(raw).metadata
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return metadata.namespace, metadata.name, metadata.uid
 
@@ -114,7 +117,7 @@ def bookmark(line: bytes) -> tuple[str, bool]:
     parsed = read_line(line)
     try:
         metadata = _object.decode(parsed.object).metadata if parsed else _Meta()
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return "", False
     return metadata.resource_version, (metadata.annotations or {}).get(INITIAL_EVENTS_END) == "true"
 

@@ -160,7 +160,7 @@ def cut(raw: Raw | bytes) -> dict[str, Raw]:
     """The members of a served object, unparsed; they stand in `raw`, which they keep alive. Raises `Unreadable`."""
     try:
         return _members.decode(raw)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise Unreadable("it is no JSON object") from None
 
 
@@ -168,7 +168,7 @@ def read_header(raw: Raw | bytes) -> Header:
     """Identity of a served object, parsed past everything else. Raises `Unreadable`."""
     try:
         return _headed.decode(raw).metadata
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise Unreadable("it has no readable metadata") from None
 
 

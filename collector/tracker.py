@@ -295,7 +295,7 @@ class Tracker:
         """A line could not be understood."""
         try:
             item = bytes(_raw_line.decode(line).object)
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             item = b""
         return self._unreadable_item(item, error, at)
 

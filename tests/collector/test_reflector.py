@@ -199,6 +199,15 @@ async def test_half_a_line_before_the_end_is_read_again_from_the_version_before_
     assert bench.events == [("add", "a", "6"), ("add", "b", "7")]
 
 
+async def test_a_first_list_with_an_object_too_deep_to_be_parsed_is_whole_but_for_a_gap(bench: Bench) -> None:
+    deep = added(obj("deep", rv="4")).replace(b'"metadata"', b'"x":' + b"[" * 5000 + b"]" * 5000 + b',"metadata"')
+    bench.cluster.will_stream("configmaps", deep, initial("5", obj("a", rv="3")))
+    async with bench.running():
+        await until(lambda: bench.events)
+    assert bench.events == [("add", "a", "3")]
+    assert len(bench.gaps) == 1
+
+
 async def test_bookmarks_move_the_place_to_go_on_from(bench: Bench) -> None:
     bench.cluster.newest = "50"
     stream = bench.cluster.will_stream("configmaps", initial("5"))

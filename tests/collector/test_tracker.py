@@ -268,6 +268,9 @@ def test_chains_that_cannot_go_on_ask_for_a_fresh_list(broken: str) -> None:
         b'{"type":"SOMETHING","object":{"metadata":{}}}',
         line("MODIFIED", served(102, {}).replace(b'"web"', b'"\\ud800"')),
         line("MODIFIED", served(102, {"data": {"a": "canary"}}).replace(b'"canary"', b"[" * 300 + b"]" * 300)),
+        line("MODIFIED", served(102, {"data": {"a": "canary"}}).replace(b'"canary"', b"[" * 100_000 + b"]" * 100_000)),
+        line("MODIFIED", served(102, {"data": {"a": "canary"}}).replace(b'"canary"', b"NaN")),
+        line("MODIFIED", served(102, {"data": {"a": "canary"}}).replace(b'"canary"', b"1e999")),
     ],
 )
 def test_what_cannot_be_read_is_a_gap_and_stops_nothing(raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
@@ -279,6 +282,22 @@ def test_what_cannot_be_read_is_a_gap_and_stops_nothing(raw: bytes, caplog: pyte
     (event,) = events(records)
     assert (event.prev_rv, event.rv, event.seq) == ("7", "103", 2)
     assert "canary" not in caplog.text
+
+
+def test_an_object_too_deep_to_be_parsed_is_a_gap_in_a_list_too_and_ends_no_life() -> None:
+    found = watching(served(7, {"data": {"a": "1"}}))
+    deep = served(102, {"data": {"a": "x"}}, uid="u-9", name="deep").replace(b'"x"', b"[" * 5000 + b"]" * 5000)
+    records = found.replace([deep], rv="110", at=at(60), reason="expired")
+    assert [gap.reason for gap in gaps(records)] == ["expired", "unreadable-object"]
+    assert events(records) == []
+
+
+def test_an_integer_beyond_64_bits_is_the_double_that_the_server_meant() -> None:
+    found = watching(served(7, {"data": {"a": "1"}}))
+    raw = line("MODIFIED", served(103, {"data": {"a": 1}}).replace(b'"a":1', b'"a":18446744073709552000'))
+    (event,) = events(found.observe([raw], at=at(1), not_before=None))
+    assert event.object is not None
+    assert orjson.loads(bytes(event.object))["data"]["a"] == 2.0**64
 
 
 def test_an_object_without_a_uid_gets_one_of_its_own() -> None:
