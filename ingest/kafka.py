@@ -332,7 +332,8 @@ class KafkaSource:
         """A consumer that has connected; partitions come with its first polls."""
         consumer = await joined(self._broker, self._settings)
         self._consumer = consumer
-        consumer.subscribe([self._topics.changes], listener=Listener(self.revoked, self.assigned))
+        listener = Listener(self.revoked, self.assigned, current=lambda: self._consumer is consumer)
+        consumer.subscribe([self._topics.changes], listener=listener)
         return consumer
 
     async def _replace(self, why: str) -> None:
@@ -341,7 +342,8 @@ class KafkaSource:
         self._silence = why
         self._metrics.reconnects.inc()
         await self.revoked(self.partitions)
-        await stopped(self._consumer)
+        failed, self._consumer = self._consumer, None  # while it stops it may still be given partitions: not ours
+        await stopped(failed)
         self._consumer = await self._again()
         self._silence = ""
 

@@ -104,20 +104,26 @@ async def _cut_off(client: Any) -> None:
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
-    """aiokafka's hook, with partitions as numbers."""
+    """aiokafka's hook, with partitions as numbers. Silent once `current` says that its consumer was replaced."""
 
     def __init__(
-        self, revoked: Callable[[Iterable[int]], Awaitable[None]], assigned: Callable[[Iterable[int]], None]
+        self,
+        revoked: Callable[[Iterable[int]], Awaitable[None]],
+        assigned: Callable[[Iterable[int]], None],
+        *,
+        current: Callable[[], bool],
     ) -> None:
-        self._revoked, self._assigned = revoked, assigned
+        self._revoked, self._assigned, self._current = revoked, assigned, current
 
     async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         """Awaited before the group goes on."""
-        await self._revoked([tp.partition for tp in revoked])
+        if self._current():
+            await self._revoked([tp.partition for tp in revoked])
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Awaited before anything is fetched."""
-        self._assigned([tp.partition for tp in assigned])
+        if self._current():
+            self._assigned([tp.partition for tp in assigned])
 
 
 class Messages:

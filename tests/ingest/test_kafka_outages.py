@@ -1,10 +1,11 @@
 """A broker or a store that goes away is waited for; a reader that is asked to end ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
+from ingest.kafka_client import Listener
 from schema.store import Store
 from tests.fakes.records import event
 from tests.kafka.broker import RealBroker
@@ -61,3 +62,16 @@ async def test_asked_to_end_while_it_looks_for_a_broker_it_ends(own: KafkaLog, s
     await asyncio.to_thread(own.real.kill)
     await seen(lambda: one.source.trouble, one)
     await one.stop()
+
+
+async def test_a_consumer_that_was_replaced_is_given_partitions_in_vain() -> None:
+    """While it stops the group may still answer it; its partitions are not the new one's."""
+    heard: list[str] = []
+
+    async def revoked(_: Iterable[int]) -> None:
+        heard.append("revoked")
+
+    listener = Listener(revoked, lambda _: heard.append("assigned"), current=lambda: False)
+    await listener.on_partitions_assigned([])
+    await listener.on_partitions_revoked([])
+    assert not heard
