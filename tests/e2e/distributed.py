@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from schema.clickhouse import ClickHouseStore
@@ -149,6 +150,16 @@ class Distributed:
             scenario.rows = compare.stored(store, scenario.recorder.cluster)
         finally:
             store.close()
+
+    @property
+    def clusters(self) -> list[str]:
+        """Those that are recorded."""
+        return [one.recorder.cluster for one in self.scenarios if isinstance(one.recorder, Remote)]
+
+    def behind(self, cluster: str) -> float:
+        """Seconds since the moment up to which answers about this cluster claim to know everything."""
+        watermark = self.query.ask("/coverage", cluster=cluster)["coverage"]["watermark"]
+        return time.time() - datetime.fromisoformat(watermark).timestamp()
 
     def rows(self, sql: str) -> Sequence[tuple[object, ...]]:
         """Of the store."""
