@@ -26,6 +26,7 @@ export interface Scene {
   readonly chosenRow: string;
   readonly hoverRow: number;
   readonly orderOf: (row: Row) => Int32Array;
+  readonly driftsOf: (row: Row) => readonly { readonly from: number; readonly to: number; readonly human: boolean }[];
 }
 
 const HEIGHT: readonly number[] = [0, 1, 1.5, 3.5, 8, 8, 12];
@@ -122,6 +123,7 @@ export function drawLanes(g: G, p: Palette, scene: Scene, rows: readonly Row[], 
   for (let n = first; n < last; n++) {
     const row = rows[n]!;
     if (row.type !== "cluster" && row.type !== "namespace" && row.lanes.length) rowMarks(g, p, scene, row, (n - first) * height + mid, width, height);
+    rail(g, p, scene, row, (n - first + 1) * height - 4, (n - first) * height + mid, width);
   }
   lines(g, p, scene, x, tall);
 }
@@ -175,6 +177,21 @@ function rowMarks(g: G, p: Palette, scene: Scene, row: Row, y: number, width: nu
     const next = groups[n + 1]?.x ?? Infinity;
     if (each.loud > 2 && next - each.x > 24) shoulder(g, p, each.loud > 999 ? "1k+" : String(each.loud), each.end + 8, y - 5);
     else if (close && each.count === 1 && model.cls[i] !== STATUS && next - each.x > 110) beside(g, p, label(model, i, view, width), each.x + 11, y, Math.min(220, next - each.x - 18));
+  }
+}
+/** How long a lane was not as its baseline wants it: a rail below it, a mark where that began. */
+function rail(g: G, p: Palette, scene: Scene, row: Row, y: number, mid: number, width: number): void {
+  const { view } = scene;
+  let last = -Infinity;
+  for (const each of scene.driftsOf(row)) {
+    const to = Math.min(each.to, scene.now);
+    if (to < view.t0 || each.from > view.t1) continue;
+    const x0 = toX(view, width, each.from), a = Math.max(0, x0), b = Math.min(width, toX(view, width, to));
+    g.fillStyle = p.css["m-drift"];
+    g.fillRect(a, y, Math.max(b - a, 2), 2);
+    if (x0 < 0 || x0 - last < SPRITE) continue;
+    last = x0;
+    g.drawImage(p.sprite(DRIFT, each.human, false), Math.round((x0 - SPRITE / 2) * p.ratio) / p.ratio, mid - SPRITE / 2, SPRITE, SPRITE);
   }
 }
 const label = (model: Model, i: number, view: View, width: number): string =>

@@ -21,6 +21,13 @@ describe("marks that lie too near", () => {
     expect(mergeMarks(human, own, 0, own.length, view, width, 2)[0]!.mark).toBe(2);
   });
   test("stand apart again when the window is closer", () => expect(mergeMarks(model, own, 0, own.length, { t0: at(10), t1: at(11) }, width)).toHaveLength(3));
+  test("stand side by side where the window is so close that the millisecond is the same", () => {
+    const twins = decode(answerOf([{ name: "a", marks: [[10, "spec"], [10, "status"], [10, "delete"]] }]));
+    const close = { t0: at(10) - 2, t1: at(10) + 18 }; // 50 pixels a millisecond
+    const found = mergeMarks(twins, ordered(twins, [0]), 0, 3, close, width);
+    expect(found.map(each => [each.x, each.mark])).toEqual([[100, 0], [113, 1], [126, 2]]);
+    expect([100, 113, 126, 400].map(x => nearest(twins, ordered(twins, [0]), close, width, x, 6))).toEqual([0, 1, 2, -1]);
+  });
   test("count no change twice and lose none", () => {
     const all = ordered(model, [0, 1]), found = mergeMarks(model, all, 0, all.length, { t0: at(0), t1: at(300) }, 100);
     expect(found.reduce((sum, each) => sum + each.count, 0)).toBe(6);

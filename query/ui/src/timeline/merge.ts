@@ -1,9 +1,13 @@
 /** What is drawn of a row in a window: groups of marks that lie too near, and the worst state of every pixel. */
 import { CREATE, lowerBound, METADATA, type Model, NONE, STATUS } from "./model";
-import { toX, type View } from "./scale";
+import type { View } from "./scale";
 
 /** Marks nearer than this merge. */
 export const NEAR = 6;
+
+/** Pixels per millisecond from which on marks of the same millisecond stand side by side, this far apart. */
+export const APART = 6;
+const SIDE = 13;
 
 export interface Group {
   /** The entry that is drawn: the chosen one, else the highest class, a person's first. */
@@ -25,16 +29,18 @@ const rank = (model: Model, i: number): number => model.cls[i]! + (model.human[i
  * `order` is in order of time.
  */
 export function mergeMarks(model: Model, order: Int32Array, lo: number, hi: number, view: View, width: number, chosen = -1): Group[] {
-  const margin = ((view.t1 - view.t0) / width) * 9;
+  const apart = width / (view.t1 - view.t0) >= APART;
+  const margin = ((view.t1 - view.t0) / width) * (apart ? 12 * SIDE : 9);
   const groups: Group[] = [];
   let open: Group | undefined;
   const k = width / (view.t1 - view.t0);
   for (let n = lowerBound(model.t, order, lo, hi, view.t0 - margin); n < hi; n++) {
     const i = order[n]!, t = model.t[i]!;
     if (t > view.t1 + margin) break;
-    const x = (t - view.t0) * k;
+    const same = apart && n > lo && model.t[order[n - 1]!] === t;
+    const x = same && open ? open.x + SIDE : (t - view.t0) * k;
     const loud = model.cls[i] === STATUS ? 0 : model.count[i]!;
-    if (open && x - open.x <= NEAR) {
+    if (open && !same && x - open.x <= NEAR) {
       open.end = x;
       open.count += model.count[i]!;
       open.loud += loud;
@@ -124,7 +130,7 @@ export function ordered(model: Model, lanes: readonly number[]): Int32Array {
 export function nearest(model: Model, order: Int32Array, view: View, width: number, x: number, reach: number): number {
   let best = -1, far = reach;
   for (const group of mergeMarks(model, order, 0, order.length, { t0: view.t0 + ((x - reach - NEAR) / width) * (view.t1 - view.t0), t1: view.t0 + ((x + reach) / width) * (view.t1 - view.t0) }, ((2 * reach + NEAR) / width) * width)) {
-    const away = Math.abs(toX(view, width, model.t[group.mark]!) - x);
+    const away = Math.abs(group.x - reach - NEAR); // the pixel of the pointer, in this window around it
     if (away <= far) { best = group.mark; far = away; }
   }
   return best;

@@ -11,6 +11,7 @@ import { ordered } from "./merge";
 import { plant, type Row, rowsOf, type Tree } from "./rows";
 import { reveal, ticks, type View, zoomAt } from "./scale";
 import { describe, type Scene } from "./draw";
+import { driftsOf, results } from "./drifts";
 
 export const model = signal<Model | undefined>(undefined);
 /** Milliseconds between the server's clock and ours. */
@@ -85,9 +86,10 @@ export const revOf = (m: Model, mark: number): string => `${uidOf(m, mark)}:${ep
 export function scene(): Scene | undefined {
   const m = shownModel.value, v = view.value;
   if (!m || !v) return undefined;
+  void results.value;
   return {
     model: m, view: v, zone: zone.value, at: at.value, a: pinA.value, b: pinB.value, now: m.openEnd ? present.value : Math.max(m.to, present.value), known: watched.value.known, since: watched.value.since,
-    chosenMark: chosenMark.value, chosenRow: chosenRow.value, hoverRow: hoverRow.value, orderOf,
+    chosenMark: chosenMark.value, chosenRow: chosenRow.value, hoverRow: hoverRow.value, orderOf, driftsOf: row => driftsOf(m, row),
   };
 }
 

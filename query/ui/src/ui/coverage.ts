@@ -46,5 +46,9 @@ export function spanText(span: Span, zone: Zone, late = false): string {
   const from = Date.parse(span.from), to = Date.parse(span.to);
   return `${late ? "Read late" : "Not watched"} ${moment(from, zone)} – ${hms(to, zone)} (${duration(to - from)})`;
 }
-/** The sentence that exports and copied tables carry. */
-export const coverageSentence = (covered: Coverage): string => (covered.complete ? "This range is complete." : covered.why.join(" "));
+/** The sentence of the server, its times in the zone that is chosen; without a zone as exports and copied tables carry it. */
+export const coverageSentence = (covered: Coverage, zone?: Zone): string =>
+  covered.complete ? "This range is complete." : covered.why.map(each => (zone ? inZone(each, zone) : each)).join(" ");
+/** RFC 3339 times in a sentence as a page writes times. */
+export const inZone = (text: string, zone: Zone): string =>
+  text.replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g, found => { const t = Date.parse(found.replace(" ", "T")); return Number.isNaN(t) ? found : `${moment(t, zone)}${zone === "UTC" ? " UTC" : ""}`; });

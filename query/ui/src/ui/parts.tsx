@@ -56,7 +56,7 @@ export function CoverageChip({ coverage, from, to }: { coverage: Coverage; from:
       </summary>
       <div class="stack">
         <h2>{found.head}</h2>
-        <p>{found.kind === "complete" ? "Every change of every watched kind in this range is here." : coverageSentence(coverage)}</p>
+        <p>{found.kind === "complete" ? "Every change of every watched kind in this range is here." : coverageSentence(coverage, zone.value)}</p>
         {spans.length > 0 && <ul class="spans">{spans.slice(0, 8).map(([each, late]) => (
           <li key={each.id}><span class={late ? "swatch late" : "swatch"} /><span>{spanText(each, zone.value, late)}: {visible(each.resource || "all kinds")}{each.namespace && ` in ${visible(each.namespace)}`}, {visible(reasonText(each.reason))}.</span></li>
         ))}{spans.length > 8 && <li class="mut">and {spans.length - 8} more</li>}</ul>}

@@ -3,7 +3,7 @@ import { follow } from "../api/paths";
 import { fieldsOf, titleOf } from "../api/changed";
 import type { Change } from "../api/types";
 import { parseFilter, writeFilter } from "../state/filter";
-import { verdict } from "./coverage";
+import { coverageSentence, inZone, verdict } from "./coverage";
 import { shellWord, shortKind } from "./kinds";
 import { objectId, parseObjectId } from "./objectid";
 import { inline, visible } from "./safe";
@@ -66,4 +66,10 @@ test("names survive links and shells", () => {
   expect(parseObjectId(objectId(of))).toEqual(of);
   expect([shellWord("web"), shellWord("it's")]).toEqual(["web", "'it'\\''s'"]);
   expect(["deployments.apps", "ingresses.networking.k8s.io", "widgets.example.org", "policies.x"].map(shortKind)).toEqual(["deploy", "ing", "widget", "policy"]);
+});
+
+test("sentences of the server say times in the zone of the page, exports as the server said them", () => {
+  const why = ["Known only up to 2026-11-22T02:14:00Z."];
+  expect(inZone(why[0]!, "Asia/Tokyo")).toContain("11:14:00");
+  expect(coverageSentence({ complete: false, watched_since: null, watermark: null, confirmed: null, gaps: [], late: [], unwatched: [], why })).toBe(why[0]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Change } from "../../api/types";
 import { cell, csvLines } from "./exporting";
-import { classOf, gapRows, groups, rows, sorted, telling, type Wanted } from "./grouping";
+import { classOf, gapRows, groups, rolloutOf, type Rolled, rows, sorted, telling, type Wanted } from "./grouping";
 
 let number = 0;
 function change(at: number, more: Partial<Change> = {}): Change {
@@ -82,5 +82,23 @@ describe("CSV", () => {
     expect(cell("=HYPERLINK(1)")).toBe("'=HYPERLINK(1)");
     expect(cell("-4.5")).toBe("-4.5");
     expect(cell({ a: 1 })).toBe('"{""a"":1}"');
+  });
+});
+
+describe("rollouts", () => {
+  const at = (seconds: number) => new Date(1e12 + seconds * 1000).toISOString();
+  const rolled = (name: string, started: number, done: number | null): Rolled => ({
+    cluster: "c", namespace: "shop", resource: "deployments", name, started: at(started), ts_error: 0, completed_at: done === null ? null : at(done), ended: null,
+    result: done === null ? "incomplete" : "complete", event: `e-${name}-${started}`, title: `Rollout of ${name}`,
+  });
+  const pod = (seconds: number, name: string) => change(seconds, { name, resource: "pods", kind: "Pod", group: "", uid: name });
+  it("take in what they own while they run, and leave the rest to moments", () => {
+    const found = groups([change(300), pod(100, "other-1"), pod(50, "web-7c-x"), change(10, image("1", "2"))], "rollout", [rolled("web", 10, 60)]);
+    expect(found.map(each => [each.title.startsWith("Rollout of web"), each.changes.length])).toEqual([[false, 1], [false, 1], [true, 2]]);
+  });
+  it("end where the next one of the workload begins, and are told from those of longer names", () => {
+    const both = [rolled("web", 10, null), rolled("web", 100, null), rolled("web-api", 10, null)];
+    expect([pod(50, "web-7c-x"), pod(150, "web-9d-y")].map(each => rolloutOf(each, both)?.started)).toEqual([at(10), at(100)]);
+    expect(rolloutOf(pod(50, "web-api-6-z"), both)?.name).toBe("web-api");
   });
 });

@@ -2,8 +2,9 @@
 import { fieldsOf, isBookkeeping, titleOf } from "../../api/changed";
 import type { Change, Span } from "../../api/types";
 import type { Class } from "../../ui/glyphs";
+import type { Rollout } from "../rollouts/model";
 
-export type Grouping = "moment" | "object" | "actor" | "flat";
+export type Grouping = "moment" | "rollout" | "object" | "actor" | "flat";
 export type SortKey = "time" | "object" | "by";
 
 export interface Group {
@@ -46,8 +47,27 @@ export const SILENCE = 8_000;
 /** So many changes of a group stand there before the rest is folded. */
 export const FIRST = 3;
 
-/** Newest first in, newest first out. */
-export function groups(changes: readonly Change[], by: Exclude<Grouping, "flat">): Group[] {
+/** What grouping needs to know of a rollout. */
+export type Rolled = Pick<Rollout, "cluster" | "namespace" | "resource" | "name" | "started" | "ts_error" | "completed_at" | "ended" | "result" | "event"> & { readonly title: string };
+
+/** The rollout that a change is part of: of the workload or of what it owns by name, while it ran; the younger one wins. */
+export function rolloutOf(change: Change, rollouts: readonly Rolled[]): Rolled | undefined {
+  const t = time(change);
+  let best: Rolled | undefined;
+  for (const each of rollouts) {
+    if (each.cluster !== change.cluster || each.namespace !== change.namespace) continue;
+    if (change.name === each.name ? change.resource !== each.resource : !(OWNED.has(change.resource) && change.name.startsWith(`${each.name}-`))) continue;
+    const from = Date.parse(each.started) - each.ts_error * 1000, until = each.completed_at ?? each.ended;
+    if (t < from || (until && t > Date.parse(until) + SILENCE)) continue;
+    if (!best || each.started > best.started || (each.started === best.started && each.name.length > best.name.length)) best = each;
+  }
+  return best;
+}
+const OWNED = new Set(["replicasets", "controllerrevisions", "pods"]);
+
+/** Newest first in, newest first out. What is part of no rollout stands in moments. */
+export function groups(changes: readonly Change[], by: Exclude<Grouping, "flat">, rollouts: readonly Rolled[] = []): Group[] {
+  if (by === "rollout") return byRollout(changes, rollouts);
   const found = new Map<string, Change[]>();
   const moments = by === "moment" ? momentsOf(changes) : undefined;
   changes.forEach((change, n) => {
@@ -57,6 +77,18 @@ export function groups(changes: readonly Change[], by: Exclude<Grouping, "flat">
     else found.set(key, [change]);
   });
   return [...found].map(([key, listed]) => group(by === "moment" ? `moment ${listed.at(-1)!.id}` : key, listed, by));
+}
+
+function byRollout(changes: readonly Change[], rollouts: readonly Rolled[]): Group[] {
+  const mine = new Map<Rolled, Change[]>(), others: Change[] = [];
+  for (const change of changes) {
+    const of = rolloutOf(change, rollouts);
+    if (!of) others.push(change);
+    else if (mine.has(of)) mine.get(of)!.push(change);
+    else mine.set(of, [change]);
+  }
+  const rolled = [...mine].map(([of, listed]) => ({ ...group(`rollout ${of.event} ${of.name}`, listed, "rollout"), title: of.title }));
+  return [...rolled, ...groups(others, "moment")].sort((a, b) => b.until - a.until);
 }
 
 /** The number of the moment of each change: one begins after a silence, and with everything that somebody decided. */
@@ -115,6 +147,7 @@ export interface Wanted {
   /** Group keys that are folded, and those whose rest is shown. */
   readonly folded: ReadonlySet<string>;
   readonly whole: ReadonlySet<string>;
+  readonly rollouts?: readonly Rolled[] | undefined;
 }
 
 /** `changes` newest first. */
@@ -123,10 +156,10 @@ export function rows(changes: readonly Change[], gaps: readonly Span[], wanted: 
     const flat = sorted(changes, wanted.sort, wanted.descending).map((change): Row => ({ type: "change", key: change.id, change, inside: false }));
     return wanted.sort === "time" ? weave(flat, gapRows(gaps), each => (each.type === "change" ? time(each.change) : 0), wanted.descending) : flat;
   }
-  const found = groups(changes, wanted.by);
+  const found = groups(changes, wanted.by, wanted.rollouts);
   if (!wanted.descending) found.reverse();
   const heads = found.map((each): Row => ({ type: "group", key: each.key, group: each, open: !wanted.folded.has(each.key) }));
-  const woven = wanted.by === "moment" ? weave(heads, gapRows(gaps), each => (each.type === "group" ? each.group.at : 0), wanted.descending) : heads;
+  const woven = wanted.by === "moment" || wanted.by === "rollout" ? weave(heads, gapRows(gaps), each => (each.type === "group" ? each.group.at : 0), wanted.descending) : heads;
   return woven.flatMap(each => (each.type === "group" && each.open ? [each, ...inside(each.group, wanted)] : [each]));
 }
 

@@ -18,12 +18,13 @@ import { ActorName, Failure, FailureStrip, isHuman, Kind, Loading, OldNew, State
 import { inline, Path, SafeText, visible } from "../../ui/safe";
 import { count, duration, hms, instant, many, moment, rfc3339 } from "../../ui/time";
 import { csvHead, csvLines, save } from "./exporting";
-import { classOf, groups, rows, telling, time, type Group, type Grouping, type Row, type SortKey } from "./grouping";
+import { outcome, pushed, tagOf, what, type Rollout } from "../rollouts/model";
+import { classOf, groups, rows, telling, time, type Group, type Grouping, type Rolled, type Row, type SortKey } from "./grouping";
 import { Histogram } from "./histogram";
 import { Rows } from "./rows";
 
 const PAGE = 1000;
-const GROUPS: readonly (readonly [Grouping, string])[] = [["moment", "Moment"], ["object", "Object"], ["actor", "Actor"], ["flat", "Flat"]];
+const GROUPS: readonly (readonly [Grouping, string])[] = [["moment", "Moment"], ["rollout", "Rollout"], ["object", "Object"], ["actor", "Actor"], ["flat", "Flat"]];
 
 /** The window in milliseconds, as it was asked. */
 function windowOf(answer: ChangePage | undefined): { from: number; to: number } {
@@ -41,6 +42,14 @@ export function changesCommand(params: Params): string {
   for (const [key, flag] of flags) if (params[key]) words.push(`${flag} ${shellWord(params[key])}`);
   if (params["noise"] === "off") words.push("--noise off");
   return words.join(" ");
+}
+
+/** Hide what these filters name, from everyone: `KIND PATH [MANAGER]` of KUBELAPSE_NOISE, one rule per kind, path and manager. */
+export function noiseRule(params: Params): string {
+  const each = (key: string) => (params[key] ?? "").split(",").map(word => word.trim()).filter(Boolean);
+  const or = (words: readonly string[], otherwise: string) => (words.length ? words : [otherwise]);
+  const made = or(each("kind"), "*").flatMap(kind => or(each("path"), "*").flatMap(path => or(each("by"), "").map(by => `${kind} ${path}${by && ` ${by}`}`)));
+  return `KUBELAPSE_NOISE=${shellWord(made.join(", "))}`;
 }
 
 export default function Changes() {
@@ -144,6 +153,7 @@ function Counts({ page, shown, total }: { page: ChangePage; shown: number; total
       <span class="grow" />
       {noise + first_sight > 0 && <button type="button" class="btn small" title="Noise and first sights too (n)" onClick={() => go({ noise: "off", first_sight: "on" })}>Show all</button>}
       {showing && <button type="button" class="btn small" onClick={() => go({ noise: "", first_sight: "" })}>Hide noise again</button>}
+      {(param("path") || param("by")) && <button type="button" class="btn small desk" title="What the filters above name, as a noise rule for the server's configuration" onClick={() => void copy(noiseRule(place.value.params), "Noise rule copied: it goes into the configuration of the server")}>Copy as noise rule</button>}
     </section>
   );
 }
@@ -153,7 +163,7 @@ function Nothing({ page }: { page: ChangePage }) {
   const { from, to } = windowOf(page);
   const span = `from ${moment(from, zone.value)} to ${hms(to, zone.value)}`;
   if (noise + first_sight > 0) return <State title={noise ? "Only noise" : "Only first sights"} actions={<button type="button" class="btn small main" onClick={() => go({ noise: "off", first_sight: "on" })}>Show them</button>}>{many(noise + first_sight, "change")} {span}, all of them hidden: {noise > 0 && `${count(noise)} as noise`}{noise > 0 && first_sight > 0 && ", "}{first_sight > 0 && `${count(first_sight)} first seen when recording began`}.</State>;
-  if (!page.coverage.complete) return <State hatched title="Nothing is known to have changed" actions={<a class="btn small" href={href("coverage")}>Coverage</a>}>No change was recorded {span}, but not everything was watched. {coverageSentence(page.coverage)}</State>;
+  if (!page.coverage.complete) return <State hatched title="Nothing is known to have changed" actions={<a class="btn small" href={href("coverage")}>Coverage</a>}>No change was recorded {span}, but not everything was watched. {coverageSentence(page.coverage, zone.value)}</State>;
   return <State title="Nothing changed" actions={<button type="button" class="btn small main" onClick={() => go({ from: `now-1d`, to: "now" })}>Look at the last day</button>}>No change {span}. Everything asked for was watched the whole time.</State>;
 }
 
@@ -163,7 +173,8 @@ function Listed({ items, page }: { items: readonly Change[]; page: ChangePage })
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const [whole, setWhole] = useState<ReadonlySet<string>>(new Set());
   const [chosen, choose] = useState(-1);
-  const listed = useMemo(() => rows(items, page.coverage.gaps, { by, sort, descending, folded, whole }), [items, page, by, sort, descending, folded, whole]);
+  const rollouts = useRollouts(by, page);
+  const listed = useMemo(() => rows(items, page.coverage.gaps, { by, sort, descending, folded, whole, rollouts }), [items, page, by, sort, descending, folded, whole, rollouts]);
   const turn = (set: ReadonlySet<string>, key: string) => { const made = new Set(set); if (!made.delete(key)) made.add(key); return made; };
   const open = (row: Row | undefined) => {
     if (row?.type === "change") location.assign(objectLink(row.change));
@@ -174,8 +185,8 @@ function Listed({ items, page }: { items: readonly Change[]; page: ChangePage })
     { keys: ["j", "ArrowDown"], does: "next row", run: () => choose(n => Math.min(n + 1, listed.length - 1)) },
     { keys: ["k", "ArrowUp"], does: "row before", run: () => choose(n => Math.max(n - 1, 0)) },
     { keys: ["Enter"], does: "open, fold", run: () => open(listed[chosen]) },
-    { keys: ["f"], does: "fold, unfold all", run: () => setFolded(folded.size ? new Set() : new Set(groups(items, by === "flat" ? "moment" : by).map(each => each.key))) },
-  ]), [listed, chosen, folded, whole]);
+    { keys: ["f"], does: "fold, unfold all", run: () => setFolded(folded.size ? new Set() : new Set(groups(items, by === "flat" ? "moment" : by, rollouts).map(each => each.key))) },
+  ]), [listed, chosen, folded, whole, rollouts]);
   useEffect(() => { const row = listed[chosen]; if (row?.type === "change") say(sentence(row.change)); }, [chosen]);
   const onSort = (id: SortKey) => go(sort === id ? { dir: descending ? "asc" : "" } : { sort: id === "time" ? "" : id, dir: id === "time" ? "" : "asc", ...(id !== "time" && by !== "flat" ? { group: "flat" } : {}) });
   return (
@@ -185,6 +196,18 @@ function Listed({ items, page }: { items: readonly Change[]; page: ChangePage })
       more={row => <button type="button" class="linklike" onClick={() => setWhole(turn(whole, row.group.key))}>{moreText(row.left)}</button>}
       gap={row => <GapText row={row} />} />
   );
+}
+
+/** Rollouts of the window and the scope, as far as `/rollouts` gives them in one answer, with their outcome as a title. */
+function useRollouts(by: Grouping, page: ChangePage): readonly Rolled[] | undefined {
+  const { cluster, namespace, selector } = windowQuery();
+  const query = Object.fromEntries(Object.entries({ cluster, namespace, selector, from: page.from, to: page.to, limit: "500" }).filter((pair): pair is [string, string] => Boolean(pair[1])));
+  const answer = useAnswer<{ items: Rollout[] }>(by === "rollout" ? "rollouts" : "", query);
+  return useMemo(() => answer.data?.items.map(each => ({ ...each, title: rolloutTitle(each) })), [answer.data]);
+}
+function rolloutTitle(of: Rollout): string {
+  const images = pushed(of).map(each => (each.old ? `${tagOf(each.old)} → ${tagOf(each.fresh)}` : tagOf(each.fresh)));
+  return `Rollout of ${of.name}, ${images.slice(0, 2).join(", ") || what(of)}: ${outcome(of)}`;
 }
 
 const objectLink = (of: Change): string => objectHref({ cluster: of.cluster, namespace: of.namespace, resource: of.group ? `${of.resource}.${of.group}` : of.resource, name: of.name }, { at: of.ts, uid: "" });
@@ -203,11 +226,11 @@ function GroupHead({ group, by, open, onTurn }: { group: Group; by: Grouping; op
   return (
     <button type="button" class="gh" aria-expanded={open} onClick={onTurn}>
       <span class="tw" aria-hidden="true">{open ? "▾" : "▸"}</span>
-      <time dateTime={rfc3339(group.at)}>{moment(by === "moment" ? group.at : group.until, zone.value, now.value)}</time>
+      <time dateTime={rfc3339(group.at)}>{moment(by === "moment" || by === "rollout" ? group.at : group.until, zone.value, now.value)}</time>
       {by === "object" && <Kind of={lead.group ? `${lead.resource}.${lead.group}` : lead.resource} />}
       <b class="clip"><SafeText>{by === "object" && lead.namespace ? `${lead.namespace}/${lead.name}` : group.title}</SafeText></b>
       {isHuman(lead.actor) && by !== "actor" && <span class="tag">by hand</span>}
-      <span class="mut nowrap">{many(changes.length, "change")}{by !== "object" && ` · ${many(group.objects, "object")}`}{by === "moment" && group.until - group.at >= 1000 && ` · took ${duration(group.until - group.at)}`}</span>
+      <span class="mut nowrap">{many(changes.length, "change")}{by !== "object" && ` · ${many(group.objects, "object")}`}{(by === "moment" || by === "rollout") && group.until - group.at >= 1000 && ` · took ${duration(group.until - group.at)}`}</span>
     </button>
   );
 }

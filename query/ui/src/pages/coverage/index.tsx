@@ -49,7 +49,7 @@ export default function CoveragePage() {
       {answer.error && <FailureStrip error={answer.error} readAt={answer.readAt} onRetry={answer.reload} />}
       <div class="page">
         <div class="head"><h1>{report.coverage.complete ? "Everything was watched" : report.gaps.length ? `${many(report.gaps.length, "gap")} in this range` : "This range is not complete"}</h1><span class="mut">{moment(from, z, now.value)} – {hms(to, z)}, {many(lines.length, "kind")} watched</span></div>
-        <p class="sec answer">{report.coverage.complete ? "Every change of every watched kind in this range is here." : visible(coverageSentence(report.coverage))}</p>
+        <p class="sec answer">{report.coverage.complete ? "Every change of every watched kind in this range is here." : visible(coverageSentence(report.coverage, zone.value))}</p>
         <section class="sheet"><header><h2>Clusters</h2></header><div class="scroll" tabIndex={0} role="group" aria-label="Clusters, table"><table><thead><tr><th>Cluster</th><th>Watched since</th><th>Complete up to</th><th>Behind</th><th class="num">Objects</th><th class="num">Changes</th></tr></thead><tbody>
           {last.map(each => { const mark = each.watermark ? Date.parse(each.watermark) : undefined, lag = mark === undefined ? undefined : to - mark; return (
             <tr key={each.cluster}><td><SafeText>{each.cluster}</SafeText>{each.uids.length > 1 && <div class="note">the name passed on: {each.uids.length} clusters bore it</div>}</td><td class="nowrap">{each.watched_since ? moment(Date.parse(each.watched_since), z, now.value) : "never"}</td><td class="nowrap">{mark === undefined ? "nothing" : moment(mark, z, now.value, true)}</td>

@@ -130,6 +130,32 @@ function useLife(of: ObjectId, history: History | undefined, t: number): Life | 
     return lane < 0 ? undefined : { model, lane, view: { t0: Date.parse(answer.data.from), t1: Date.parse(answer.data.to) }, end };
   }, [answer.data]);
 }
+interface Above extends ObjectId { readonly beside: boolean }
+interface OwnerRef { kind: string; name: string; apiVersion: string; controller?: boolean }
+/** As far up as owners are recorded: a Pod, its ReplicaSet, its Deployment, what made that. Of several the controller is followed. */
+function useOwners(of: ObjectId, object: KubeObject | undefined, at: string): readonly Above[] {
+  const refs = refsOf(object);
+  const answer = useTask<Above[]>(refs.length ? JSON.stringify([objectId(of), at, refs.map(each => [each.kind, each.name])]) : "", async signal => {
+    const found: Above[] = [];
+    const seen = new Set([objectId(of)]);
+    for (let level = refs; level.length && found.length < 8;) {
+      const row = level.map((each, n) => ({ cluster: of.cluster, namespace: of.namespace, resource: plural(each.kind, each.apiVersion), name: each.name, beside: n > 0 }));
+      const next = row[0]!;
+      if (seen.has(objectId(next))) break; // in a circle
+      seen.add(objectId(next));
+      const state = (each: ObjectId) => ask<ObjectAt>(objectPath(each), at ? { at } : {}, signal).catch(() => undefined);
+      let owner = await state(next);
+      // A Node, or another kind without namespaces, may own what has one.
+      if (!owner && next.namespace && (owner = await state({ ...next, namespace: "" }))) row[0] = { ...next, namespace: "" };
+      found.push(...row);
+      level = refsOf(owner?.object);
+    }
+    return found;
+  });
+  return answer.data && !answer.outdated && refs.length ? answer.data : refs.map((each, n) => ({ cluster: of.cluster, namespace: of.namespace, resource: plural(each.kind, each.apiVersion), name: each.name, beside: n > 0 }));
+}
+const refsOf = (object: KubeObject | undefined): OwnerRef[] =>
+  ((object?.metadata?.["ownerReferences"] ?? []) as OwnerRef[]).slice(0, 3).sort((a, b) => Number(b.controller === true) - Number(a.controller === true));
 function lifeSentence({ model, lane }: Life): string {
   const said: string[] = [];
   for (let n = model.segFrom[lane]!; n < model.segFrom[lane + 1]! && said.length < 12; n++) said.push(`${WORDS[NAMES[model.segState[n]!]!] ?? NAMES[model.segState[n]!]} from ${hms(Math.max(model.segStart[n]!, model.from), zone.peek())}`);
@@ -139,7 +165,7 @@ function lifeSentence({ model, lane }: Life): string {
 function Head({ of, object, life, at, t }: { of: ObjectId; object: KubeObject | undefined; life: Life | undefined; at: string; t: number }) {
   const code = life ? stateAt(life.model, life.lane, Math.min(t, life.end)) : 0, note = life ? noteAt(life.model, life.lane, Math.min(t, life.end)) : "";
   const state = NAMES[code] as StateName;
-  const owners = ((object?.metadata?.["ownerReferences"] ?? []) as { kind: string; name: string; apiVersion: string }[]).slice(0, 3);
+  const owners = useOwners(of, object, at);
   const below = life ? childrenOf(life.model, life.lane) : [];
   return (
     <div class="head">
@@ -148,7 +174,7 @@ function Head({ of, object, life, at, t }: { of: ObjectId; object: KubeObject | 
       <span class="mut"><SafeText>{of.cluster}</SafeText>{of.namespace && <> / <SafeText>{of.namespace}</SafeText></>}</span>
       <span class="grow" />
       <div class="row wrap chain">
-        {owners.length > 0 && <><span class="mut">owned by</span>{owners.map(each => <a key={each.name} href={objectHref({ cluster: of.cluster, namespace: of.namespace, resource: plural(each.kind, each.apiVersion), name: each.name }, { at, uid: "" })}>{visible(`${each.kind.toLowerCase()}/${each.name}`)}</a>)}</>}
+        {owners.length > 0 && <><span class="mut">owned by</span>{owners.map((each, n) => <span class="row" key={objectId(each)}>{n > 0 && <span class="mut" title={each.beside ? "and by" : "itself owned by"}>{each.beside ? "+" : "‹"}</span>}<a href={objectHref(each, { at, uid: "" })}>{visible(refName(each.resource, each.name))}</a></span>)}</>}
         {below.length > 0 && <><span class="mut">owns</span>{below.map((each, n) => <span class="row" key={each.resource}>{n > 0 && <span class="mut">›</span>}<a href={each.names.length === 1 ? objectHref({ ...of, resource: each.resource, name: each.names[0]! }, { at, uid: "" }) : href("timeline", { cluster: of.cluster, ns: of.namespace, name: `${of.name}*`, kind: each.resource })}>{each.names.length} {visible(each.resource.split(".")[0]!)}</a></span>)}</>}
         <a href={href("timeline", { cluster: of.cluster, ns: of.namespace || "_", name: `${of.name}*`, at, kind: "" })}>Timeline</a>
         <a href={href("changes", { cluster: of.cluster, ns: of.namespace || "_", name: of.name, kind: of.resource })}>Changes</a>

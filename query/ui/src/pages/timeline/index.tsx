@@ -17,6 +17,7 @@ import { palette } from "../../ui/strip";
 import { count } from "../../ui/time";
 import { decode } from "../../timeline/model";
 import { useDetail } from "../../timeline/detail";
+import { useDrifts } from "../../timeline/drifts";
 import * as stage from "../../timeline/stage";
 import { Chart } from "./chart";
 import { Nothing } from "./nothing";
@@ -57,6 +58,7 @@ export default function TimelinePage() {
   }, [clusters.data, model === undefined, param("cluster")]);
   useEffect(() => { if (model) covered.value = { coverage: model.answer.coverage, from: model.from, to: model.openEnd ? undefined : model.to }; }, [model]);
   useDetail();
+  useDrifts(again);
   useTail();
   useKeys();
   useCommand();

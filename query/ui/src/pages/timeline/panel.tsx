@@ -6,8 +6,9 @@ import { equal, follow } from "../../api/paths";
 import type { Change, ChangePage, ObjectAt, WholeChange } from "../../api/types";
 import { useTask } from "../../api/use";
 import { command, now, zone } from "../../state/view";
-import { param } from "../../state/url";
+import { href, param } from "../../state/url";
 import { LOUD } from "../../timeline/draw";
+import { driftedAt, driftsOf } from "../../timeline/drifts";
 import { FAILING, lowerBound, type Model } from "../../timeline/model";
 import type { Row, Tree } from "../../timeline/rows";
 import * as stage from "../../timeline/stage";
@@ -112,6 +113,7 @@ function AtHead({ row, model }: { row: Row; model: Model }) {
         {gap ? <p>Nobody was watching from {hms(gap.from, z)} to {hms(gap.to, z)}. The last known state before and the first one after are on either side.</p>
           : row.lane && <p class="sec">{note && <b>{visible(note)}, </b>}{since !== undefined && state !== "none" ? `since ${moment(since, z, now.value)}, ${duration(t - since)} by then` : "since before this range"}</p>}
       </div>
+      <Drifting row={row} model={model} t={t} />
       {row.lane && <div><h2>Around it</h2><ul>{around.map(([word, i]) => (
         <li key={word}><time>{word}</time>{i === undefined ? <span class="mut">no change in this range</span> : <>
           <Mark of={(model.answer.classes[model.cls[i]!] ?? "status") as Class} human={model.human[i] === 1} />
@@ -120,6 +122,25 @@ function AtHead({ row, model }: { row: Row; model: Model }) {
       ))}</ul></div>}
       <div><h2>Same in a terminal</h2><CopyCommand>{command.value}</CopyCommand></div>
     </>
+  );
+}
+
+/** What the rail below the lane says, in words. */
+function Drifting({ row, model, t }: { row: Row; model: Model; t: number }) {
+  const found = driftedAt(driftsOf(model, row), t);
+  if (!found.length) return null;
+  return (
+    <div><h2>Drifted from its baseline <a class="plain" href={href("drift")}>all drift</a></h2>
+      {found.slice(0, MANY).map(({ of, from }, n) => (
+        <div class="fd" key={n}>
+          {of.name !== row.lane?.name && <div><SafeText>{of.name}</SafeText></div>}
+          <Path>{of.path || of.op}</Path>
+          <OldNew old={of.op === "added" || of.op === "extra" ? undefined : clip(inline(of.expected))} fresh={of.op === "removed" || of.op === "missing" ? undefined : clip(inline(of.actual))} />
+          <div class="note">from {visible(of.baseline)}, since {moment(from, zone.value, now.value)}{of.by && ` by ${visible(of.by)}`}{of.flaps > 1 && `, ${of.flaps} times`}</div>
+        </div>
+      ))}
+      {found.length > MANY && <p class="note">and {found.length - MANY} more fields</p>}
+    </div>
   );
 }
 
@@ -150,6 +171,7 @@ function Chosen({ row, model, mark }: { row: Row; model: Model; mark: number }) 
       {change && <Still change={change} />}
       {event.error && <Failure error={event.error} onRetry={event.reload} />}
       {change && <Fields change={change} />}
+      <Drifting row={row} model={model} t={when} />
       <Before model={model} mark={mark} />
       <SameMoment model={model} mark={mark} row={row} />
       {tool && <div><h2>Same in a terminal</h2><CopyCommand>{tool}</CopyCommand></div>}
