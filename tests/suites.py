@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests import kubectl
 from tests.controlplane import build
 from tests.kafka import jars
 from tests.ui import browser
@@ -38,6 +39,9 @@ def _clickhouse_server() -> str:
 SUITES: Final = (
     Suite(marker="controlplane", about="a real Kubernetes control plane", missing=build.missing),
     Suite(marker="browser", about="Chromium and the built web interface", missing=browser.missing),
+    Suite(
+        marker="kubectl", about="the machine's own kubectl", missing=kubectl.missing, optional=True
+    ),  # without it: the face over HTTP, tests/query/test_kubeface.py
     Suite(marker="kafka", about="a real Apache Kafka broker", missing=jars.missing),
     Suite(
         marker="clickhouse_server", about="a real ClickHouse server", missing=_clickhouse_server, optional=True
