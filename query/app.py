@@ -8,7 +8,7 @@ runs inside a command, without a server.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -28,6 +28,7 @@ from query import (
     api_objects,
     api_rollouts,
     api_search,
+    api_sql,
     api_timeline,
     api_userdata,
     assets,
@@ -49,6 +50,7 @@ from query.readers import Readers
 from query.settings import QuerySettings
 from query.site import site
 from query.web import Clock, Context, Here, utc_now
+from schema.sandbox import Sandbox
 from schema.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -62,10 +64,12 @@ def create_app(
     health: Health = healthy,
     clock: Clock = utc_now,
     ui: Assets | None = None,
+    sandbox: Callable[[], Sandbox] | None = None,
     logins: Logins | None = None,
 ) -> FastAPI:
     """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down.
 
+    `sandbox`: the door of ad-hoc SQL, when not the store's own.
     `ui`: the web interface, when not the built one. `logins`: who may ask and what they may see; None: whoever reaches
     the application sees everything.
     """
@@ -82,6 +86,7 @@ def create_app(
             if looking is not None:
                 looking.cancel()
             feed.stop()
+            app.state.sql.close()
             readers.close()
 
     app = FastAPI(title="Kubelapse", version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -90,6 +95,7 @@ def create_app(
         reach=EVERYTHING if logins is None else NOTHING,
     )  # fmt: skip
     app.state.feed = feed
+    app.state.sql = api_sql.Service(store, lambda: app.state.context, sandbox)
     app.state.health = health
     if logins is not None:
         app.add_middleware(Login, logins=logins, settings=settings, clock=time.monotonic)
@@ -106,6 +112,7 @@ def create_app(
         api_noise.router,
         api_rollouts.router,
         api_search.router,
+        api_sql.router,
         api_userdata.router,
     ):
         app.include_router(router, prefix="/api/v1")

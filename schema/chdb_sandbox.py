@@ -11,14 +11,16 @@ KILL QUERY and system tables. These are for the walls before this one.
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import UTC
 
 import chdb
 import orjson
 from chdb.state.sqlitelike import Connection
+from clickhouse_connect.driver.binding import bind_query
 
 from schema.dialect import failure, literal, quoted
-from schema.sandbox import FORMAT, READABLE, Caps, settings
-from schema.store import QueryFailed, StoreError
+from schema.sandbox import FORMAT, READABLE, Caps, filter_setting, settings
+from schema.store import Params, QueryFailed, StoreError
 
 APP_ROLE = "kubelapse_app"
 SQL_ROLE = "kubelapse_sql"
@@ -59,24 +61,28 @@ class ChdbSandbox:
         self._lend = lend
         self._command = command
 
-    def tree(self, sql: str, params: Mapping[str, str]) -> str:
+    def tree(self, sql: str, params: Params) -> str:
         """As the door says."""
         with self._handle(Caps(seconds=5), "tree") as handle:
             _only_reads(handle, sql)
-            answer = handle.query(f"EXPLAIN AST {sql}", "TSVRaw", params=dict(params))
+            bound, values = _bind(sql, params)
+            answer = handle.query(f"EXPLAIN AST {bound}", "TSVRaw", params=values)
             return str(answer.bytes().decode("utf-8", "replace"))
 
-    def ask(self, sql: str, params: Mapping[str, str], caps: Caps, *, ticket: str) -> Iterator[bytes]:
+    def ask(
+        self, sql: str, params: Params, caps: Caps, *, ticket: str, filters: Mapping[str, str] | None = None
+    ) -> Iterator[bytes]:
         """As the door says."""
-        with self._handle(caps, ticket) as handle:
+        with self._handle(caps, ticket, filters) as handle:
             _only_reads(handle, sql)
-            with closing(handle.send_query(sql, FORMAT, params=dict(params))) as chunks:
+            bound, values = _bind(sql, params)
+            with closing(handle.send_query(bound, FORMAT, params=values)) as chunks:
                 nothing = True
                 for block in _one_header(bytes(chunk.bytes()) for chunk in chunks):
                     nothing = False
                     yield block
             if nothing:  # then the engine gives no names and types either
-                yield _header(handle.query(f"DESCRIBE ({sql})", "JSONCompactColumns", params=dict(params)).bytes())
+                yield _header(handle.query(f"DESCRIBE ({bound})", "JSONCompactColumns", params=values).bytes())
 
     def cancel(self, ticket: str) -> None:
         """As the door says."""
@@ -84,8 +90,10 @@ class ChdbSandbox:
             self._command(f"KILL QUERY WHERE Settings['log_comment'] = {literal(ticket)} ASYNC FORMAT Null")
 
     @contextmanager
-    def _handle(self, caps: Caps, ticket: str) -> Iterator[Connection]:
+    def _handle(self, caps: Caps, ticket: str, filters: Mapping[str, str] | None = None) -> Iterator[Connection]:
         with self._lend(), _engine_errors(), closing(chdb.connect(self._dsn)) as handle:
+            if filters:
+                handle.query(f"SET additional_table_filters = {filter_setting(filters)}")
             _lock(handle, self._database, {**settings(caps), "log_comment": ticket})
             yield handle
 
@@ -104,6 +112,13 @@ def _only_reads(handle: Connection, sql: str) -> None:
     found = handle._conn.classify_query(sql)  # the one way to ask the engine's parser without running anything
     if found["statement_count"] != 1 or str(found["query_class"]).rpartition(".")[2] != "READ_ONLY":
         raise QueryFailed("The engine does not take this for one statement that reads.", 164)
+
+
+def _bind(sql: str, params: Params) -> tuple[str, dict[str, str]]:
+    """Parameters in the server's notation; the statement names every one of them, so none is put into its text."""
+    bound, values = bind_query(sql, dict(params) or None, UTC)
+    text = bound if isinstance(bound, str) else bound.decode()
+    return text, {name.removeprefix("param_"): value for name, value in values.items()}
 
 
 def _one_header(blocks: Iterator[bytes]) -> Iterator[bytes]:

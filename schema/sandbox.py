@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from schema.store import StoreError
+from schema.dialect import literal
+from schema.store import Params, StoreError
 
 PREFIX = "sql_"
 """In the database the view `changes` of ad-hoc SQL is called `sql_changes`: a table has the short name."""
@@ -43,15 +44,19 @@ class NotOffered(StoreError):
 class Sandbox(Protocol):
     """Every call blocks, and may come from any thread."""
 
-    def tree(self, sql: str, params: Mapping[str, str]) -> str:
+    def tree(self, sql: str, params: Params) -> str:
         """The statement as the engine's own parser reads it (EXPLAIN AST); nothing is run.
 
         Raises QueryFailed for what is not exactly one statement that reads.
         """
         ...
 
-    def ask(self, sql: str, params: Mapping[str, str], caps: Caps, *, ticket: str) -> Iterator[bytes]:
+    def ask(
+        self, sql: str, params: Params, caps: Caps, *, ticket: str, filters: Mapping[str, str] | None = None
+    ) -> Iterator[bytes]:
         """Blocks of lines; close the iterator to stop. `ticket` names the statement for `cancel`.
+
+        `filters`: per table a condition on every row of it that is read, in views too (`query.access.filters`).
 
         Raises QueryFailed, StoreError.
         """
@@ -69,6 +74,11 @@ class Sandboxed(Protocol):
     def sandbox(self) -> Sandbox:
         """The door; raises NotOffered."""
         ...
+
+
+def filter_setting(filters: Mapping[str, str]) -> str:
+    """`additional_table_filters` as text: a map of table to condition."""
+    return "{" + ", ".join(f"{literal(table)}: {literal(condition)}" for table, condition in filters.items()) + "}"
 
 
 def settings(caps: Caps) -> dict[str, int | float | str]:
