@@ -1,4 +1,5 @@
-"""Brute force is the referee: on a long random history every answer equals a recomputation from full states.
+"""Brute force is the referee: on a long random history, and on one recorded from a real control plane, every answer
+equals a recomputation from full states.
 
 `KUBELAPSE_REFEREE_CHANGES` (default 10,000) makes the history longer, `KUBELAPSE_REFEREE_QUESTIONS` (4) asks more. A
 failure names the seed of its question; that of the history is `KUBELAPSE_REFEREE_SEED` (1).
@@ -14,7 +15,9 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
+from kubelapse.demo import loader
 from query import baselines, blame, drift_rules, inventory, snapshots, timeline
 from query.baselines import Question
 from query.drift import Asked, drift
@@ -62,15 +65,29 @@ class World:
         self.cluster = cluster
         self.told = told
         self.versions = referee.by_name(told)
+        self.kinds = sorted({each.event.kind_id for each in told})
+        self.namespaces = sorted({each.event.namespace for each in told if each.event.namespace})
 
     def moment(self, chance: random.Random) -> datetime:
         """Any time of the history, often that of an event."""
-        event = chance.choice(self.told).event
+        event = chance.choice([each for each in self.told if each.event.origin != "list"]).event
         return event.ts + timedelta(seconds=chance.choice((0, 0, -0.5, 5)))
 
 
-@pytest.fixture(scope="module")
-def world(store: ChdbStore) -> World:
+@pytest.fixture(scope="module", params=["random", "recorded"])
+def world(request: pytest.FixtureRequest, store: ChdbStore) -> World:
+    return _random(store) if request.param == "random" else _recorded(store)
+
+
+def _recorded(store: ChdbStore) -> World:
+    """The demo's incident: lists, watches and a relist of a real API server, with the states as they were read."""
+    loader.load(store, loader.bundled(), end=at(7200), registry=CollectorRegistry())
+    events = [each for each in loader.moved(loader.lines(loader.bundled()), end=at(7200)) if isinstance(each, Event)]
+    told = [Told(each, orjson.loads(bytes(each.object or b""))) for each in events]
+    return World(store, events[0].cluster, told)
+
+
+def _random(store: ChdbStore) -> World:
     history = History("referee")
     told = tell(history, random.Random(SEED), objects=max(12, CHANGES // 25), changes=CHANGES)
     history.watch(from_=0, to=(told[-1].event.ts - at(0)).total_seconds() + 60)
@@ -87,8 +104,8 @@ class Asking:
 
 
 def asking(world: World, chance: random.Random) -> Asking:
-    kind = chance.choice((None, "configmaps", "deployments.apps"))
-    namespace = chance.choice((None, "shop", "test"))
+    kind = chance.choice((None, None, *world.kinds))
+    namespace = chance.choice((None, *world.namespaces))
     text = chance.choice((None, None, "app=web", "tier", "app notin (web)"))
     name = chance.choice(world.told).event.name if chance.random() < 0.2 else ""
 
@@ -170,7 +187,7 @@ def test_blame_names_the_event_after_which_a_field_kept_its_value(world: World, 
 def test_drift_from_a_moment_has_the_onset_and_the_flaps_of_a_walk_over_all_states(world: World, seed: int) -> None:
     chance = random.Random(seed)
     floor, moment = sorted((world.moment(chance), world.moment(chance)))
-    namespace = chance.choice(("shop", "test"))
+    namespace = chance.choice(world.namespaces)
     note(f"from {rfc3339(floor)} at {rfc3339(moment)} in {namespace}")
     items: dict[referee.Name, list[DriftItem]] = {}
     for each in _drift(world, namespace, floor, moment):
