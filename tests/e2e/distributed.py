@@ -24,6 +24,8 @@ from tests.e2e.stages import Stage
 from tests.kafka.broker import RealBroker
 
 PARTITIONS = 6
+BROKER_AWAY = 10
+"""The exit code."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -160,6 +162,14 @@ class Distributed:
         """Seconds since the moment up to which answers about this cluster claim to know everything."""
         watermark = self.query.ask("/coverage", cluster=cluster)["coverage"]["watermark"]
         return time.time() - datetime.fromisoformat(watermark).timestamp()
+
+    def supervise(self) -> None:
+        """Start again what ended because no broker was there when it started; any other end is a failure."""
+        for stage in (*self.collectors, *self.ingesters):
+            code = stage.ended()
+            assert code in (None, 0, BROKER_AWAY), f"{stage.arguments[0]} ended with {code}:\n{stage.tail()}"
+            if code == BROKER_AWAY:
+                stage.start()
 
     def rows(self, sql: str) -> Sequence[tuple[object, ...]]:
         """Of the store."""

@@ -58,6 +58,10 @@ class Stage:
         """Whether it has been started and not ended."""
         return self.process is not None and self.process.poll() is None
 
+    def ended(self) -> int | None:
+        """With which code it ended; None while it runs, or when it was never started."""
+        return self.process.poll() if self.process is not None else None
+
     def signal(self, number: signal.Signals) -> None:
         """SIGSTOP, SIGCONT, …"""
         assert self.process is not None

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.controlplane, pytest.mark.kafka, pytest.mark.timeout(1
 # The full proof takes 30 (`make truth`); every run of the tests a few.
 KILLS = int(os.environ.get("KUBELAPSE_TEST_KILLS", "4"))
 FRESH = 25.0
+PER_SECOND = 10  # per cluster, and two to three times as many by controllers: two control planes on two cores
 LABS = {"nodes": 1, "controllers": True}
 
 
@@ -48,13 +49,14 @@ def test_two_clusters_lose_nothing_while_collectors_ingesters_and_the_broker_are
     scenarios = [distributed.record(make_lab(**LABS), name, seed + i) for i, name in enumerate(("east", "west"))]
     with ExitStack() as writing:
         for scenario in scenarios:
-            writing.enter_context(scenario.writing(per_second=25))
+            writing.enter_context(scenario.writing(per_second=PER_SECOND))
         for number in range(KILLS):
             oldest = max(oldest, next_moment(distributed, chance))
             if number == KILLS // 2:
                 rebalance(distributed)
             strike(distributed, chance)
         time.sleep(2)
+    patiently(lambda: current(distributed), distributed.tails, within=180)
     for scenario in scenarios:
         scenario.finish()
         distributed.read(scenario)
@@ -76,13 +78,18 @@ def next_moment(distributed: Distributed, chance: random.Random) -> float:
     rest from a third of the window on, until all clusters are current.
     """
     time.sleep(chance.uniform(1, 8))
+    distributed.supervise()
     oldest = age = max(map(distributed.behind, distributed.clusters))
     if age > FRESH:
-        waited = patiently(
-            lambda: max(map(distributed.behind, distributed.clusters)) < FRESH / 2, distributed.tails, within=180
-        )
+        waited = patiently(lambda: current(distributed), distributed.tails, within=180)
         oldest = age + waited
     return oldest
+
+
+def current(distributed: Distributed) -> bool:
+    """Whether answers about all clusters are, with whatever ended started again."""
+    distributed.supervise()
+    return max(map(distributed.behind, distributed.clusters)) < FRESH / 2
 
 
 def recalled(scenario: Scenario) -> str:
