@@ -28,14 +28,15 @@ def face_url(server: str, cluster: str, moment: str) -> str:
 
 
 @contextmanager
-def kubeconfig(server: str, cluster: str, moment: str) -> Iterator[Kubeconfig]:
-    """Written for as long as it is used."""
+def kubeconfig(server: str, cluster: str, moment: str, token_file: Path | None = None) -> Iterator[Kubeconfig]:
+    """Written for as long as it is used. `token_file`: what is shown to a server that asks for a token."""
+    user = {} if token_file is None else {"tokenFile": str(token_file.resolve())}
     name = f"{cluster}@{moment}"
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": {"server": face_url(server, cluster, moment)}}],
-        "users": [{"name": "reader", "user": {}}],
+        "users": [{"name": "reader", "user": user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": "reader"}}],
         "current-context": name,
     }

@@ -9,7 +9,8 @@ import click
 
 from kubelapse.cli.errors import Failure
 from kubelapse.cli.options import reading
-from kubelapse.cli.session import Session, application, open_store, read_url
+from kubelapse.cli.session import Session, application, open_store, read_url, token_of
+from kubelapse.settings_auth import TOKEN_FILE
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
@@ -33,7 +34,7 @@ async def shell(session: Session, command: tuple[str, ...], at: str) -> None:
         cluster = await _cluster(session, url, moment)
         from kubelapse.kubeconfig import kubeconfig, prompt
 
-        with kubeconfig(url, cluster, moment) as made:
+        with kubeconfig(url, cluster, moment, session.settings[TOKEN_FILE]) as made:
             environ = {**session.around.environ, **made.environ}
             hint = f"{cluster} {'now' if moment == 'now' else session.spoken(moment)}"
             arguments: Sequence[str] = command
@@ -77,7 +78,7 @@ async def _cluster(session: Session, url: str, moment: str) -> str:
     """The recorded cluster that is meant; says what is not known of it at the moment."""
     from kubelapse import client
 
-    async with client.over_http(url, session.around.transport) as asking:
+    async with client.over_http(url, session.around.transport, token=token_of(session.settings)) as asking:
         items = (await asking.get("/clusters"))["items"]
         names = [str(each["cluster"]) for each in items if isinstance(each, dict)] if isinstance(items, list) else []
         if session.cluster not in (names if session.cluster else [""]):
