@@ -17,16 +17,18 @@ from typing import Final, Literal
 from collector.cluster import ClusterError, Forbidden
 from collector.errors import CollectorError
 from collector.selection import choose
-from kubelapse import __version__
+from kubelapse import __version__, settings_kafka
 from kubelapse import settings as known
 from kubelapse.access import Reached, reach
 from kubelapse.checkpoint import Checkpoint, CheckpointDamaged
 from kubelapse.keyfile import KEY_NAME, LEAST
 from kubelapse.setting import SettingError
 from kubelapse.settings import Settings
+from schema.kafka import BrokerError, describe
 from schema.lockfile import read_note
 from schema.objects import Kind
 from schema.store import StoreError
+from schema.topics import differences
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -68,6 +70,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     for check, name in local:
         for finding in await asyncio.to_thread(_guarded, check, name, settings):
             yield finding
+    async for finding in kafka(settings):
+        yield finding
     async for finding in cluster(settings):
         yield finding
 
@@ -162,6 +166,26 @@ def store(settings: Settings) -> Iterator[Finding]:
     yield ok("store", f"{rows[0][0]:,} events in {url}")
     if letters[0][0]:
         yield warn("store", f"{letters[0][0]} records could not be stored: see the table dead_letters")
+
+
+async def kafka(settings: Settings) -> AsyncIterator[Finding]:
+    """The brokers and their topics, where Kafka is used: reached, let in, and set up as `kubelapse migrate` does it."""
+    if not settings[settings_kafka.KAFKA]:
+        return
+    try:
+        broker = settings_kafka.broker(settings)
+        wanted = settings_kafka.wanted_topics(settings)
+        found = await describe(broker, [spec.name for spec in wanted])
+    except (BrokerError, SettingError) as error:
+        yield fail("kafka", str(error))
+        return
+    yield ok("kafka", f"{broker} answers")
+    for spec in wanted:
+        differing = differences(spec, found.get(spec.name))
+        for one in differing:
+            yield fail("topics", one.sentence) if one.fatal else warn("topics", one.sentence)
+        if not differing:
+            yield ok("topics", f"{spec.name} is set up as it should be ({found[spec.name].partitions} partitions)")
 
 
 async def cluster(settings: Settings) -> AsyncIterator[Finding]:

@@ -48,11 +48,7 @@ def _tables(settings: Settings, *, roles: bool) -> None:
 
 async def _topics(settings: Settings, say: Say) -> None:
     broker = settings_kafka.broker(settings)
-    wanted = settings_kafka.topics(settings).wanted(
-        partitions=settings[settings_kafka.PARTITIONS],
-        replicas=settings[settings_kafka.REPLICATION],
-        retention_days=settings[settings_kafka.RETENTION_DAYS],
-    )
+    wanted = settings_kafka.wanted_topics(settings)
     made = await kafka.create(broker, wanted)
     notes = await kafka.check(broker, wanted)
     for spec in wanted:

@@ -28,9 +28,9 @@ _CHATTY = (
     "asyncio",
     "uvicorn.access",
     "uvicorn.error",
-    "clickhouse_connect",
-    "urllib3",
 )
+# Those that warn of every try at something whose failure a sentence of ours tells in the end.
+_ANXIOUS = ("clickhouse_connect", "urllib3")
 
 
 def configure(style: LogStyle, stream: TextIO | None = None) -> None:
@@ -57,6 +57,8 @@ def configure(style: LogStyle, stream: TextIO | None = None) -> None:
     root.setLevel(style.level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel("WARNING")
+    for name in _ANXIOUS:
+        logging.getLogger(name).setLevel("ERROR")
 
 
 def _of_ours(record: logging.LogRecord) -> bool:

@@ -4,12 +4,13 @@ Secrets are files, never values: what stands in the environment or on a command 
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from collector.slots import Slot
 from kubelapse.setting import Setting, SettingError, flag, path, port
-from schema.topics import DEFAULT_PARTITIONS, Topics
+from schema.topics import DEFAULT_PARTITIONS, Topics, TopicSpec
 
 if TYPE_CHECKING:
     from kubelapse.settings import Settings
@@ -250,6 +251,15 @@ KAFKA_SETTINGS: tuple[Setting[object], ...] = (
 def topics(settings: "Settings") -> Topics:
     """The names of the topics. Raises SettingError."""
     return Topics(prefix=settings[TOPIC_PREFIX], generation=settings[GENERATION])
+
+
+def wanted_topics(settings: "Settings") -> Sequence[TopicSpec]:
+    """How the topics are to be set up."""
+    return topics(settings).wanted(
+        partitions=settings[PARTITIONS],
+        replicas=settings[REPLICATION],
+        retention_days=settings[RETENTION_DAYS],
+    )
 
 
 def broker(settings: "Settings") -> "Broker":

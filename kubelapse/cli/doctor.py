@@ -32,7 +32,7 @@ _CODES = {"ok": 0, "warn": 1, "fail": 2}
 )
 @click.pass_context
 def doctor(ctx: click.Context, /, output: str, **given: object) -> None:
-    """Check versions, disk, key, store, the way to the cluster, its clock and your permissions, and say what to do.
+    """Check versions, disk, key, store, Kafka if it is set, the cluster, its clock, your permissions; say what to do.
 
     Exit codes: 0 all well, 1 warnings, 2 something does not work.
     """

@@ -12,6 +12,7 @@ from kubelapse.cli.main import cli
 from kubelapse.cli.session import Surroundings
 from kubelapse.doctor import Finding, checkpoints, disk, key_file, skew
 from kubelapse.settings import Settings
+from tests.kafka.broker import RealBroker
 
 
 def settings(data: Path) -> Settings:
@@ -22,8 +23,8 @@ def levels(found: Sequence[Finding]) -> list[str]:
     return [finding.level for finding in found]
 
 
-def doctor(tmp_path: Path, *args: str) -> Result:
-    around = Surroundings(environ={"HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "kubeconfig")})
+def doctor(tmp_path: Path, *args: str, **environ: str) -> Result:
+    around = Surroundings(environ={"HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "kubeconfig"), **environ})
     return CliRunner().invoke(cli, ["doctor", "--data", str(tmp_path / "data"), *args], obj=around)
 
 
@@ -74,6 +75,22 @@ def test_no_way_to_a_cluster_is_one_line_and_exit_code_2(tmp_path: Path) -> None
     assert result.exit_code == 2
     assert "[ok]   versions" in result.stdout
     assert [line for line in result.stdout.splitlines() if line.startswith("[fail] cluster")]
+
+
+def test_kafka_is_looked_at_where_it_is_used(tmp_path: Path) -> None:
+    assert "] kafka" not in doctor(tmp_path).stdout
+    [line] = [one for one in doctor(tmp_path, KUBELAPSE_KAFKA="127.0.0.1:1").stdout.splitlines() if "] kafka" in one]
+    assert line.startswith("[fail]")
+    assert "no Kafka broker answers at 127.0.0.1:1" in line
+
+
+@pytest.mark.kafka
+def test_topics_that_are_missing_fail_and_say_what_makes_them(tmp_path: Path, broker: RealBroker) -> None:
+    told = doctor(tmp_path, KUBELAPSE_KAFKA=broker.bootstrap, KUBELAPSE_KAFKA_TOPIC_PREFIX="doctor.").stdout
+    assert f"[ok]   kafka        {broker.bootstrap} answers" in told
+    lines = [line for line in told.splitlines() if line.startswith("[fail] topics")]
+    assert len(lines) == 3
+    assert all("make it with kubelapse migrate" in line for line in lines)
 
 
 def test_json_for_programs(tmp_path: Path) -> None:

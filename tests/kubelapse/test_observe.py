@@ -35,6 +35,14 @@ def test_the_level_is_respected() -> None:
     assert stream.getvalue() == ""
 
 
+def test_what_clients_say_of_each_try_is_left_out() -> None:
+    stream = io.StringIO()
+    configure(LogStyle("console"), stream)
+    for name in ("urllib3.connectionpool", "clickhouse_connect.driver.httpclient", "aiokafka.conn"):
+        logging.getLogger(name).warning("Retrying (Retry(total=1, connect=None)) after connection broken")
+    assert stream.getvalue() == ""
+
+
 @pytest.mark.parametrize(
     "text", ["Authorization: Bearer abcdefghijkl.mno", "http://me:hunter22secret@host/", "?password=hunter22secret&x=1"]
 )
