@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
 from query import assets
 
@@ -54,12 +54,20 @@ def launched() -> Iterator[Browser]:
 class Visit:
     """One reader's window on one server. `trouble` lists what a console would show: errors, warnings, refused content.
 
-    Requests to any other host are refused and listed as trouble, too. `expected`: beginnings of messages that a test
-    brings about itself.
+    Requests to any other host are refused and listed as trouble, too. `expected`: how messages
+    begin that a test brings about itself.
     """
 
-    def __init__(self, browser: Browser, base: str, *, theme: Theme = "light", size: tuple[int, int] = DESKTOP) -> None:
-        self.base = base
+    def __init__(
+        self,
+        browser: Browser,
+        base: str,
+        *,
+        theme: Theme = "light",
+        size: tuple[int, int] = DESKTOP,
+        expected: str = "nothing",
+    ) -> None:
+        self.expected = expected
         self.trouble: list[str] = []
         self.context: BrowserContext = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -71,7 +79,8 @@ class Visit:
             base_url=base,
             has_touch=size[0] < 640,
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(20_000)
+        expect.set_options(timeout=20_000)
         self.context.add_init_script(POLICED)
         self.context.add_init_script(ASKED)
         self.context.route(lambda url: urlsplit(url).netloc != urlsplit(base).netloc, self._outside)
@@ -96,12 +105,13 @@ class Visit:
         self.context.close()
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.trouble.append(f"{message.type}: {message.text}")
+        text = f"{message.type}: {message.text}"
+        if message.type in {"error", "warning"} and not text.startswith(self.expected):
+            self.trouble.append(text)
 
     def _failed(self, request: Request) -> None:
         # A page that is left, or asks something newer, no longer waits for its answers.
-        if request.failure and "ERR_ABORTED" not in request.failure:
+        if self.expected == "nothing" and request.failure and "ERR_ABORTED" not in request.failure:
             self.trouble.append(f"failed: {request.url} {request.failure}")
 
     def _outside(self, route: Route) -> None:

@@ -23,6 +23,7 @@ class Demo:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.url = ""
+        self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self.reader: threading.Thread | None = None
         self.http = urllib3.PoolManager(retries=False)
@@ -35,12 +36,13 @@ class Demo:
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         until(lambda: self.url or self.process is None or self.process.poll() is not None, within=90)
-        assert self.url, "the demo ended before it served"
+        assert self.url, "".join(self.said[-20:])
         return self
 
     def _read(self, stream: IO[str]) -> None:
         with stream:
             for line in stream:
+                self.said.append(line)
                 if found := SERVING.search(line):
                     self.url = found[1]
 

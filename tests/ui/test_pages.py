@@ -10,7 +10,7 @@ from tests.ui.browser import AXE, DESKTOP, PHONE, Theme, Visit
 from tests.ui.serving import Demo
 from tests.ui.views import views
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 Enter = Callable[..., Visit]
 
