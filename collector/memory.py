@@ -23,7 +23,7 @@ _DICTIONARY_AFTER: Final = 64
 _DICTIONARY_BYTES: Final = 48 * 1024
 _SAMPLES: Final = 8
 TOLD_TWICE: Final = 256
-"""Ended lives that are remembered although the stream has passed them."""
+"""Ended lives (and versions, where these are no numbers) that are remembered although the stream has passed them."""
 _LEVEL: Final = 1
 
 Stamps: TypeAlias = dict[str, str]
@@ -79,6 +79,7 @@ class Memory:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._ended: dict[str, Ended] = {}
+        self._told: dict[tuple[str, str, bool], None] = {}
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Version).decode
         self._trained = False
@@ -110,6 +111,15 @@ class Memory:
     def ended(self, uid: str) -> Ended | None:
         """The event with which this life ended, while a stream that is read again would repeat it, and longer."""
         return self._ended.get(uid)
+
+    def told(self, uid: str, rv: str, *, deleted: bool) -> bool:
+        """Whether this was told a short while ago; from now on it was. For versions that are no numbers."""
+        if (key := (uid, rv, deleted)) in self._told:
+            return True
+        self._told[key] = None
+        if len(self._told) > TOLD_TWICE:
+            del self._told[next(iter(self._told))]
+        return False
 
     def prune(self, rv: str) -> None:
         """The resume point stands at this version now: ends up to it should not come again.

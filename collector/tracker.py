@@ -284,12 +284,10 @@ class Tracker:
     def _is_replay(self, uid: str, rv: str, entry: Entry | None, *, deleted: bool) -> bool:
         """Whether this was recorded before. A version is shared by no two writes; a deletion has one of its own."""
         known = entry or self._memory.ended(uid)
-        if known is None:
-            return False
-        new, old = numeric(rv), numeric(known.rv)
-        if new < 0 or old < 0:
-            return rv == known.rv and not (deleted and entry is not None)
-        return new <= old
+        if numeric(rv) < 0 or (known is not None and numeric(known.rv) < 0):
+            same = known is not None and rv == known.rv and not (deleted and entry is not None)
+            return self._memory.told(uid, rv, deleted=deleted) or same
+        return known is not None and numeric(rv) <= numeric(known.rv)
 
     def _unreadable(self, line: bytes, error: Exception, at: datetime) -> Gap:
         """A line could not be understood."""

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from collector.backoff import Backoff
-from collector.clock import Capture, Clock
+from collector.clock import Capture, Clock, numeric
 from collector.cluster import Cluster
 from collector.healing import Healer
 from collector.heartbeat import Heartbeat
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 LONG_MEMORY: Final = 256
 """More objects than this are taken up in a thread."""
+
+
+UNORDERED: Final = "unordered"
+"""Why a list is compared after a restart where resourceVersions are no numbers."""
 
 
 class Watches:
@@ -192,7 +196,10 @@ class Watches:
         else:
             tracker.restore(known, position)
         self._trackers[scope] = (kind, tracker)
-        return "memory lost" if self._restored.lost and not known and has_memory(kind) else ""
+        if self._restored.lost and not known and has_memory(kind):
+            return "memory lost"
+        # Versions that are no numbers do not tell what of a repeated stream is stored already: two states do.
+        return UNORDERED if position is not None and numeric(position.rv) < 0 and known else ""
 
     def _has_history(self) -> bool:
         return bool(self._restored.cluster_uid or self._restored.lost or self._trackers)

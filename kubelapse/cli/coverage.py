@@ -23,6 +23,7 @@ _MEANING = {
     "version-switched": "the server began to list another API version",
     "memory-lost": "the recorder had lost its memory of the objects",
     "checkpoint lost": "the recorder had lost its place",
+    "unordered": "this API's versions are no numbers, so a restart cannot go on exactly where it was",
     "unreadable": "the watch sent what could not be read",
     "resumed": "read late, times are estimates",
 }

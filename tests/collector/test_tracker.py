@@ -107,6 +107,22 @@ def test_what_is_read_again_is_skipped_and_counted() -> None:
     assert (found.held, found.replays) == (2, 2)
 
 
+def test_a_deletion_of_something_unknown_is_told_once() -> None:
+    found = watching(served(7, {"data": {"a": "1"}}))
+    gone = line("DELETED", served(101, {"data": {}}, uid="u-9", name="unknown"))
+    (event,) = events(found.observe([gone, gone], at=at(1), not_before=None))
+    assert (event.op, event.uid, event.seq, event.prev_rv) == ("delete", "u-9", 1, "")
+
+
+def test_versions_that_are_no_numbers_are_known_by_having_been_told() -> None:
+    def changed(rv: str) -> bytes:
+        return line("MODIFIED", served(7, {"data": {"a": rv}})).replace(b'"7"', b'"%s"' % rv.encode())
+
+    found = watching(served(7, {"data": {"a": "1"}}))
+    told = events(found.observe([changed(rv) for rv in ("x", "y", "x", "y", "z")], at=at(1), not_before=None))
+    assert [event.rv for event in told] == ["x", "y", "z"]
+
+
 def test_after_a_restart_the_log_is_known_by_its_versions() -> None:
     before = watching(served(7, {"data": {"a": "1"}}), served(8, {"data": {}}, uid="u-2", name="b"))
     position = before.position

@@ -12,7 +12,7 @@ import asyncio
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -25,7 +25,7 @@ from schema.canonical import canonical, strip_envelope
 from schema.events import Record
 from schema.objects import KUBE_EVENTS, Kind
 from tests.simulation.faults import FAULTS, Fault, Schedule, draw
-from tests.simulation.run import KINDS, SETTINGS, SLACK, VERBS, Simulation, lived
+from tests.simulation.run import KINDS, SETTINGS, SLACK, UNNOTICED, VERBS, Simulation, lived
 from tests.simulation.seeds import replay
 from tests.simulation.server import Server, Stream
 from tests.simulation.world import NOON, World, Write
@@ -58,6 +58,9 @@ ROUGH: Final = (
     "token",
     "crumbs",
 )
+DELAY: Final = timedelta(seconds=3)
+"""So old may be what a stale replica sends without its giving itself away: claims and Date headers are whole seconds
+(together 2 s), commits take a quarter, clocks drift. Otherwise lines come at once, and `UNNOTICED` holds."""
 CRUMBS: Final = 1500
 """More bytes than this are never cut one by one."""
 
@@ -348,7 +351,8 @@ def on_terrain(
     # A store of versions that are no numbers cannot be seen to go back.
     backwards = schedule.has("rollback", "stale-list")
     kinds = {name: kind for name, kind in TERRAIN.items() if name != OPAQUE or not backwards}
-    return Rough(schedule, loop, start=start, freeze=freeze, settings=settings, kinds=kinds)
+    unnoticed = UNNOTICED if not schedule.has("stale-replica", "stale-list") else DELAY
+    return Rough(schedule, loop, start=start, freeze=freeze, settings=settings, kinds=kinds, unnoticed=unnoticed)
 
 
 def main() -> int:

@@ -59,6 +59,7 @@ class Simulation:
     freeze: Callable[[float], None] = lambda _: None
     settings: CollectorSettings = SETTINGS
     writers_wait: bool = True
+    unnoticed: timedelta = UNNOTICED
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     offset: float = 0.0
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -270,8 +271,8 @@ class Simulation:
         yield "warranted", proofs.warranted(records, self.excused | self.server.expired)
         if not self.schedule.has("clock"):
             yield "complete", proofs.complete(truth, records, due=due, slack=SLACK)
-            yield "claimed", proofs.claimed(self.stamped(due), records, slack=UNNOTICED)
-            yield "dated", proofs.dated(self.stamped(truth), records, slack=UNNOTICED)
+            yield "claimed", proofs.claimed(self.stamped(due), records, slack=self.unnoticed)
+            yield "dated", proofs.dated(self.stamped(truth), records, slack=self.unnoticed)
 
     def writes(self) -> Sequence[Write]:
         """What was committed of kinds whose changes are recorded."""

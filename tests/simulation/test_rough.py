@@ -17,6 +17,7 @@ RECORD: Final = {
     83: "a deletion that was told twice was recorded twice once its life had been forgotten",
     97: "of a backlog that a stale replica sent, what came behind a deletion was dated as new, with a wrong error",
     131: "a watch that resumed on a stale replica never took back what it had claimed while it stood still",
+    297: "a kind whose versions are no numbers recorded again what it was told twice",
     238: "a life that a stale list had given up for dead began its chain anew in the same epoch",
 }
 """Seed → the bug that it found."""
