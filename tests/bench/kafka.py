@@ -89,7 +89,7 @@ def _recording(parts: Distributed, config: Path, scale: float) -> Remote:
 
 def stored(parts: Distributed) -> int:
     """Objects that the store knows."""
-    [(count,)] = parts.rows("SELECT uniq(uid) FROM events")
+    [(count,)] = parts.rows("SELECT uniqExact(resource, uid) FROM events")
     assert isinstance(count, int)
     return count
 

@@ -7,6 +7,7 @@ cut from a template, so that making it costs next to nothing beside reading it.
 
 import json
 import random
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -29,12 +30,13 @@ class Template:
         """Render one state of one kind."""
         api_version = f"{sort.group}/{sort.version}" if sort.group else sort.version
         body = {"kind": sort.kind, "apiVersion": api_version, **MAKERS[sort.kind](sort, state)}
+        self._kind = zlib.crc32(sort.kind.encode()) & 0xFFFF
         self._parts = json.dumps(body, separators=(",", ":")).encode().split(b"@")
 
     def fill(self, number: int, rv: int, time: bytes) -> bytes:
         """The object with this number at this version."""
         holes = {b"NAME": b"object-%d" % number, b"NS": b"team-%d" % (number % 50), b"RV": b"%d" % rv, b"TIME": time}
-        holes[b"UID"] = b"%08x-0000-4000-8000-%012x" % (number, number)
+        holes[b"UID"] = b"%08x-%04x-4000-8000-%012x" % (number, self._kind, number)
         return b"".join([holes.get(part, part) for part in self._parts])
 
 
