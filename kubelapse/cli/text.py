@@ -12,9 +12,13 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-# C0 (less tab and newline), DEL, C1, and the characters that turn the direction of text around.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What turns the direction of text around, what cannot be seen, and what some terminals take for a new line.
+_UNSEEN = "\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+# C0 (less tab and newline), DEL, C1.
+_CONTROL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_UNSEEN}]")
+_IN_JSON = re.compile(f"[\x7f-\x9f{_UNSEEN}]")
+# A minus begins a formula too, unless nothing but a number follows.
+_NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
 def plain(text: str) -> str:
@@ -30,7 +34,13 @@ def cell(text: str) -> str:
 def json_text(value: object, *, indent: bool = True) -> str:
     """JSON whose control characters are all escaped."""
     raw = orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0).decode()
-    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", raw)
+    return _IN_JSON.sub(lambda found: _escaped(found[0]), raw)
+
+
+def _escaped(character: str) -> str:
+    """As JSON writes it: beyond the first plane as two."""
+    units = memoryview(character.encode("utf-16-le")).cast("H")
+    return "".join(f"\\u{unit:04x}" for unit in units)
 
 
 def width(text: str) -> int:
@@ -66,4 +76,5 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]], *, headers: b
 
 
 def _inert(value: str) -> str:
-    return f"'{value}" if value[:1] in ("=", "+", "@", "\t", "\r") or re.match(r"-\D", value) else value
+    formula = value[:1] in ("=", "+", "@", "\t", "\r", "\n") or (value[:1] == "-" and not _NUMBER.fullmatch(value))
+    return f"'{value}" if formula and value != "-" else value

@@ -2,6 +2,7 @@
 
 import json
 
+import orjson
 import pytest
 import yaml
 from hypothesis import given
@@ -71,3 +72,20 @@ def test_wide_characters_take_two_columns() -> None:
 
 def test_csv_runs_no_formula_in_a_spreadsheet() -> None:
     assert csv_text(["A"], [["=HYPERLINK()"], ["-5"]]) == "a\r\n'=HYPERLINK()\r\n-5\r\n"
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "-A1", "\t=1"])
+def test_what_a_spreadsheet_would_compute_gets_an_apostrophe(text: str) -> None:
+    assert csv_text(["A"], [[text]], headers=False).strip().strip('"').startswith("'")
+
+
+@pytest.mark.parametrize("text", ["-", "-5", "-0.25", "web-1", "2026-03-01"])
+def test_plain_values_stay_as_they_are_in_csv(text: str) -> None:
+    assert csv_text(["A"], [[text]], headers=False) == f"{text}\r\n"
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u061c", "\ufeff", "\u2028", "\U000e0041", "\u202e", "\x1b"])
+def test_what_cannot_be_seen_is_left_out_or_escaped(hidden: str) -> None:
+    assert plain(f"we{hidden}b") == "web"
+    assert hidden not in json_text({"a": hidden})
+    assert orjson.loads(json_text({"a": hidden})) == {"a": hidden}
