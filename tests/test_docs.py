@@ -112,3 +112,24 @@ def test_no_tracked_file_names_a_download_host_or_a_path_of_one_machine() -> Non
         if HOSTS.search(line) or MACHINE_PATH.search(line)
     ]
     assert not found
+
+
+def test_what_the_page_on_reliability_names_as_proof_exists() -> None:
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"([\w/]*test_\w+\.py)::(test_\w+)", text)
+    missing = [(path, name) for path, name in named if f"def {name}(" not in _text(ROOT / "tests" / path)]
+    assert len(named) > 100
+    assert not missing
+
+
+def test_every_fault_promise_and_case_has_a_test_or_says_why_not() -> None:
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([FP]?\d+) \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE))
+    wanted = {f"F{n}" for n in range(1, 35)} | {f"P{n}" for n in range(1, 31)} | {str(n) for n in range(1, 93)}
+    assert set(rows) == wanted
+    held = re.compile(r"::test_|`chaos`|`rough`|not held, because")
+    assert not [name for name, what in rows.items() if not held.search(what)]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
