@@ -63,7 +63,7 @@ export default function TimelinePage() {
   useKeys();
   useCommand();
 
-  if (!model) return <div class="page"><h1 class="sr">Timeline</h1>{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading changes {param("from").replace("now-", "of the last ")} …</Loading> : null}</div>;
+  if (!model) return <div class="page"><h1 class="sr">Timeline</h1>{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading changes{param("from").startsWith("now-") && ` of the last ${param("from").slice(4)}`} …</Loading> : null}</div>;
   return (
     <div class="timeline">
       <h1 class="sr">Timeline of {asked["namespace"] || "all namespaces"}</h1>
