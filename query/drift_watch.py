@@ -4,6 +4,9 @@ The watcher asks `changes` for what has come in since it last looked (by `log_or
 Only a baseline in whose scope something changed is evaluated again; without stored baselines nothing is read at all.
 An evaluation is bounded as any question is; what cannot be evaluated is logged and tried again after the next change.
 A drift is one row, written when it is found and once more when it has ended.
+
+Several servers of one store watch the same baselines. With its results each writes down how far it had looked, and none
+evaluates again what another has; two that look at the very same moment write the same rows, which replace each other.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ from query.models_userdata import DriftResult, DriftTimeline, StoredBaseline
 from query.readers import Readers
 from query.refs import known_kinds
 from query.scope import where
+from query.times import rfc3339
 from schema.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -117,15 +121,16 @@ class Watcher:
 
     def _look_at(self, each: StoredBaseline, newest: int) -> bool:
         anew = self._version.get(each.name) != each.updated
-        if not anew and not self._changed(each, newest):
-            self._seen[each.name] = newest
+        idle = not anew and not self._changed(each, newest)
+        if idle or _evaluated_already(self.store, each, newest):
+            self._version[each.name], self._seen[each.name] = each.updated, newest
             return False
         try:
             found = evaluate(self.store, each.name, now=self.clock())
         except QueryError as error:
             log.warning("the stored baseline %s cannot be evaluated: %s", each.name, error)
         else:
-            keep(self.store, each.name, found, now=self.clock())
+            keep(self.store, each, found, now=self.clock(), newest=newest)
         self._version[each.name], self._seen[each.name] = each.updated, newest
         return True
 
@@ -143,8 +148,16 @@ class Watcher:
         return bool(self.store.rows(f"SELECT 1 FROM changes {where(conditions)} LIMIT 1", params))
 
 
-def keep(store: Store, name: str, found: Drift, *, now: datetime) -> None:
-    """Write down what is new, and the end of what is no more."""
+def _evaluated_already(store: Store, each: StoredBaseline, newest: int) -> bool:
+    """Whether somebody has evaluated it as it is now, with all that has come in."""
+    sql = "SELECT event, manager FROM drift_results FINAL WHERE baseline = {name:String} AND path = '\\0'"
+    rows = store.rows(sql, {"name": each.name})
+    return any(seen.isdigit() and int(seen) >= newest and version == rfc3339(each.updated) for seen, version in rows)
+
+
+def keep(store: Store, baseline: StoredBaseline, found: Drift, *, now: datetime, newest: int) -> None:
+    """Write down what is new, and the end of what is no more; `newest`: up to which change was looked."""
+    name = baseline.name
     open_rows = _open(store, name)
     lasting = {_key(each): each for each in found.items if each.lasts}
     rows = [
@@ -153,7 +166,7 @@ def keep(store: Store, name: str, found: Drift, *, now: datetime) -> None:
         if key not in open_rows or open_rows[key]["actual"] != _json(each.actual)
     ]
     rows += [{**row, "ended": now} for key, row in open_rows.items() if key not in lasting]
-    rows.append(_evaluated(name, now))
+    rows.append({**_evaluated(name, now), "event": str(newest), "manager": rfc3339(baseline.updated)})
     _insert(store, rows, now)
 
 
@@ -191,7 +204,7 @@ def _row(name: str, each: DriftItem, begun: object, ended: datetime | None) -> d
 
 
 def _evaluated(name: str, now: datetime) -> dict[str, object]:
-    """A row that says when the baseline was evaluated last; its path is no path."""
+    """A row that says when the baseline was evaluated last, up to which change and in which version."""
     epoch = datetime.fromtimestamp(0, tz=now.tzinfo)
     texts = dict.fromkeys((*_KEY, "op", "expected", "actual", "manager", "confidence", "event"), "")
     return {"baseline": name, **texts, "path": "\0", "begun": epoch, "ended": None, "flaps": 0}

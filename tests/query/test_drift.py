@@ -19,7 +19,7 @@ from schema.canonical import Json, JsonObject
 from schema.chdb import ChdbStore
 from schema.events import KindInfo
 from schema.kindschema import KindSchema
-from tests.fakes.history import History, at
+from tests.fakes.history import LEASES, History, at
 
 
 def ask(
@@ -218,6 +218,32 @@ def test_a_custom_resource_is_compared_as_its_recorded_schema_says(store: ChdbSt
     ]
     applied = {each.rule: each.applied for each in found.rules}
     assert (applied["quantity"], applied["default"]) == (1, 1)
+
+
+def test_a_manifest_of_a_kind_that_is_not_watched_is_not_called_missing(store: ChdbStore, history: History) -> None:
+    history.serve(LEASES, since=1)
+    web(history, 10, {"replicas": 1})
+    history.store(store)
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "leader"}, "spec": {}}
+    found = ask(store, history, manifests=[manifest({"replicas": 1}), lease])
+    assert (found.items, found.compared) == ([], 1)
+    (told,) = found.not_compared
+    assert "is not watched (off): not recorded by default" in told.reason
+
+
+def test_another_life_under_the_same_name_drifts_since_its_own_beginning(store: ChdbStore, history: History) -> None:
+    web(history, 10, {"replicas": 1})
+    web(history, 20, {"replicas": 2}, by="kubectl-edit")
+    history.delete("deployments.apps", "shop/web", at=30)
+    web(history, 40, {"replicas": 2}, by="restore")
+    web(history, 50, {"replicas": 2, "paused": True}, by="kubectl-edit")
+    history.store(store)
+    found = ask(store, history, manifests=[manifest({"replicas": 1, "paused": False})])
+    told = {each.path: (each.since, each.by, each.basis) for each in found.items}
+    assert told == {
+        "spec.replicas": (at(40), "restore", "creation"),
+        "spec.paused": (at(50), "kubectl-edit", "change"),
+    }
 
 
 def test_a_moment_before_the_record_claims_nothing(store: ChdbStore, history: History) -> None:

@@ -68,6 +68,23 @@ def test_a_drift_is_kept_from_its_onset_to_its_end(store: ChdbStore, history: Hi
     assert watcher.look() == 0
 
 
+def test_what_one_server_has_evaluated_another_leaves_alone(store: ChdbStore, history: History) -> None:
+    one, other = (Watcher(store=store, clock=lambda: at(100), busy=lambda: 0.0) for _ in range(2))
+    history.put("deployments.apps", "shop/web", {"spec": {"replicas": 3}}, at=10)
+    history.store(store)
+    name = f"shared-{history.cluster}"
+    content = Content(sort="manifests", documents=[manifest(1)], scope={"cluster": history.cluster})
+    put_baseline(store, name, content, now=at(11))
+    assert one.look() >= 1
+    assert other.look() == 0
+    put_baseline(store, name, content, now=at(12))
+    assert (other.look(), one.look()) == (1, 0)
+    history.put("deployments.apps", "shop/web", {"spec": {"replicas": 4}}, at=20)
+    history.store(store)
+    assert (one.look(), other.look()) == (1, 0)
+    assert [each.actual for each in timeline(store, name).items] == [4]
+
+
 async def test_pins_are_put_read_and_deleted(api: httpx.AsyncClient) -> None:
     made = (await api.put(f"{HERE}/pins/before", json={"at": "2026-03-01T12:00:00Z", "text": "good"})).json()
     assert (made["name"], made["at"], made["text"]) == ("before", "2026-03-01T12:00:00Z", "good")
