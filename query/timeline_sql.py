@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from query import records
 from query.models import Hidden
+from query.noise_rules import NONE
 from query.scope import ChangeFilter, Scope, where, window
 from schema.store import Store
 
@@ -70,7 +71,20 @@ class Question:
 
     def shown(self, params: dict[str, object]) -> str:
         """Whether a row of `marks` matches and is not hidden, among those of the lives in the window."""
-        return " AND ".join([*self._matching(params), *self.filter.shown()]) or "1"
+        return " AND ".join([*self._matching(params), *self.not_hidden(params)]) or "1"
+
+    def not_hidden(self, params: dict[str, object]) -> list[str]:
+        """The conditions that hide, over rows of `marks`."""
+        quiet = [] if self.filter.noise else [f"NOT {self.noise(params)}"]
+        return quiet + ([] if self.filter.first_sight else ["origin != 'list'"])
+
+    def noise(self, params: dict[str, object]) -> str:
+        """Whether a row of `marks` is noise. Rules of the operator need paths and managers, which `changes` has."""
+        if self.filter.rules == NONE:
+            return "(noise != '')"
+        within = [*self.scope.conditions(params), *window(params, self.after, self.until)]
+        hides = f"({self.filter.rules.hides(params)})"
+        return f"(({records.KEY}) IN (SELECT {records.KEY} FROM changes {where([*within, hides])}))"
 
     def _matching(self, params: dict[str, object]) -> list[str]:
         chosen = replace(self.filter, scope=self.scope)
@@ -90,8 +104,10 @@ def counts(store: Store, question: Question) -> tuple[int, Hidden]:
 def _counted(store: Store, question: Question, table: str) -> tuple[int, Hidden]:
     params: dict[str, object] = {}
     conditions = where(question.changed(params))
-    shown = " AND ".join(question.filter.shown()) or "1"
-    sql = f"SELECT countIf({shown}), {question.filter.hidden_counts()} FROM {table} {conditions}"
+    shown = " AND ".join(question.not_hidden(params)) or "1"
+    is_noise = "false" if question.filter.noise else question.noise(params)
+    sights = "false" if question.filter.first_sight else f"origin = 'list' AND NOT {is_noise}"
+    sql = f"SELECT countIf({shown}), countIf({is_noise}), countIf({sights}) FROM {table} {conditions}"
     total, noise, first_sight = store.rows(sql, params)[0]
     return total, Hidden(noise=noise, first_sight=first_sight)
 
@@ -132,7 +148,7 @@ def marks(store: Store, question: Question) -> pa.Table:
         SELECT life, {_MS} AS ms, toUInt8({question.shown(params)}) AS n, if(n, ms, -1) AS newest, class,
             toUInt8(indexOf(['update', 'delete'], toString(op))) AS op_, toString(actor_name) AS actor,
             toUInt8({_PERSON}) AS person, seq, toInt64(ceil(ts_error * 1000)) AS error, epoch,
-            toUInt8(noise != '') AS noise_, if(state < 0, 0, {_WORD}) AS word
+            toUInt8({question.noise(params)}) AS noise_, if(state < 0, 0, {_WORD}) AS word
         FROM marks FINAL {within} ORDER BY ts, resource, `group`, rv_order"""
     return store.arrow(sql, params)
 
@@ -198,7 +214,7 @@ def overview(store: Store, question: Question, columns: int) -> tuple[int, list[
     """(ms per column, loud counts, quiet counts) of the shown changes."""
     width = -(-question.span // columns)
     params: dict[str, object] = {"origin": question.origin, "width": width}
-    conditions = where([*question.changed(params), *question.filter.shown()])
+    conditions = where([*question.changed(params), *question.not_hidden(params)])
     sql = f"""
         SELECT intDiv({_MS}, {{width:Int64}}) AS bin, countIf(class >= 2), countIf(class < 2)
         FROM marks {conditions} GROUP BY bin"""

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from query.app import create_app
+from query.noise_rules import parse_rules
 from query.settings import QuerySettings
 from query.timeline_columns import undeltas
 from query.timeline_view import CLASSES, STATES
@@ -182,6 +183,22 @@ async def test_hidden_changes_say_how_things_were_all_the_same(
     answer = await drawn(api, history, **{"class": "create"})
     assert marks(answer, "web") == [(10, "create")]
     assert [state for _, state, _ in bars(answer, "web")] == ["ready", "failing"]
+
+
+async def test_rules_of_the_operator_hide_on_the_timeline_what_they_hide_in_lists(
+    store: ChdbStore, history: History
+) -> None:
+    history.put("configmaps", "shop/a", {"data": {"n": "1"}}, at=10)
+    history.put("configmaps", "shop/a", {"data": {"n": "2"}}, at=20)
+    history.store(store)
+    ruled = QuerySettings(noise=parse_rules(["configmaps data.n"]))
+    app = create_app(store=store, settings=ruled, registry=CollectorRegistry(), clock=lambda: at(1000))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost/api/v1", headers={"accept-encoding": "gzip"}
+    ) as api:
+        answer, whole = await drawn(api, history), await drawn(api, history, noise="off")
+    assert (marks(answer, "a"), answer["hidden"]["noise"]) == ([(10, "create")], 1)
+    assert (len(marks(whole, "a")), whole["marks"]["noise"]) == (2, [1])
 
 
 async def test_gaps_are_spans_of_the_answer(api: httpx.AsyncClient, store: ChdbStore, history: History) -> None:
