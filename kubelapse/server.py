@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,6 +21,9 @@ from kubelapse import __version__
 from kubelapse.setting import SettingError
 from kubelapse.settings_answers import AUDIT_LOG, AUDIT_LOG_TOKEN_FILE, NOISE, audit_token
 from kubelapse.settings_auth import AUTH_RATE
+from kubelapse.settings_sql import SQL_STORE
+from kubelapse.settings_sql import bounds as sql_bounds
+from kubelapse.stores import sql_door
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -132,6 +136,7 @@ def make_app(
     from query.health import healthy
     from query.noise_rules import NONE, parse_rules
     from query.settings import QuerySettings
+    from query.sql.bounds import Bounds
     from query.web import only_who_sees_everything
 
     if logins is None and host:
@@ -145,10 +150,12 @@ def make_app(
         rate=chosen[AUTH_RATE] if chosen else 0.0,
         audit_log=bool(chosen and chosen[AUDIT_LOG]),
         audit_log_token=audit_token(chosen[AUDIT_LOG_TOKEN_FILE]) if chosen else "",
+        sql=sql_bounds(chosen) if chosen else Bounds(),
     )
     app = create_app(
-        store=store, settings=settings, registry=registry, health=health or healthy, clock=clock, logins=logins
-    )
+        store=store, settings=settings, registry=registry, health=health or healthy, clock=clock, logins=logins,
+        sandbox=partial(sql_door, chosen) if chosen and chosen[SQL_STORE] else None,
+    )  # fmt: skip
     app.add_api_route(
         "/api/v1/verify",
         verifier(store),

@@ -29,6 +29,7 @@ from kubelapse.setting import (
 from kubelapse.settings_answers import ANSWER_SETTINGS
 from kubelapse.settings_auth import AUTH_SETTINGS
 from kubelapse.settings_kafka import KAFKA_SETTINGS
+from kubelapse.settings_sql import SQL_SETTINGS
 
 DATA: Setting[Path | None] = Setting(
     name="data",
@@ -194,6 +195,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     CACHE,
     *KAFKA_SETTINGS,
     *ANSWER_SETTINGS,
+    *SQL_SETTINGS,
     *AUTH_SETTINGS,
 )
 

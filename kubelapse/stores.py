@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubelapse.setting import SettingError
+from kubelapse.setting import Setting, SettingError
 from kubelapse.settings import STORE_CLUSTER, STORE_PASSWORD_FILE, Settings
+from kubelapse.settings_sql import SQL_STORE, SQL_STORE_PASSWORD_FILE
 from schema.store import StoreError, StoreFull, StoreReadOnly
 
 if TYPE_CHECKING:
+    from schema.sandbox import Sandbox
     from schema.store import Store
 
 # Below this the engine cannot even start its logs; better a sentence now than a broken file later.
@@ -137,14 +139,21 @@ def _open(settings: Settings) -> "Store":
     return ClickHouseStore.open(url, _password(settings))
 
 
-def _password(settings: Settings) -> str | None:
-    file = settings[STORE_PASSWORD_FILE]
+def sql_door(settings: Settings) -> "Sandbox":
+    """The door of ad-hoc SQL on a ClickHouse server, as the user that may do nothing else. Raises StoreError."""
+    from schema.clickhouse import ClickHouseStore
+
+    return ClickHouseStore.open(settings[SQL_STORE], _password(settings, SQL_STORE_PASSWORD_FILE)).locked_down()
+
+
+def _password(settings: Settings, setting: Setting[Path | None] = STORE_PASSWORD_FILE) -> str | None:
+    file = settings[setting]
     if file is None:
         return None
     try:
         return file.read_text().strip()
     except OSError as error:
-        raise SettingError(f"{STORE_PASSWORD_FILE.env}: cannot read {file}: {error.strerror}") from None
+        raise SettingError(f"{setting.env}: cannot read {file}: {error.strerror}") from None
 
 
 def leave_url(store: "Store", url: str) -> None:

@@ -33,6 +33,7 @@ COMMANDS = {
     "blame": ("kubelapse.cli.blame", "Since when each field has its value, and by whom."),
     "rollouts": ("kubelapse.cli.rollouts", "What was rolled out, by whom, how it went, what failed meanwhile."),
     "search": ("kubelapse.cli.search", "Every object that ever held a value: from when to when, and by whom."),
+    "sql": ("kubelapse.cli.sql", "Ask the history in SQL, read-only."),
     "drift": ("kubelapse.cli.drift", "What is not as a baseline has it, since when, by whom, how often."),
     "baseline": ("kubelapse.cli.baseline", "Baselines that are kept and evaluated as objects change."),
     "pin": ("kubelapse.cli.pin", "Give a moment a name."),

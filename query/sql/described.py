@@ -27,7 +27,7 @@ def described(store: Store) -> SqlSchema:
         View(
             name=name,
             arguments=["T"] if name == "states_at" else [],
-            comment=tables.get(PREFIX + name, ""),
+            comment=tables.get(PREFIX + name, "").removeprefix("states_at(T): "),
             columns=columns.get(PREFIX + name, []),
         )
         for name in VIEWS

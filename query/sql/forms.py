@@ -7,7 +7,7 @@ Injection") gets an apostrophe before it, also where it is a negative number wri
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -21,7 +21,7 @@ _values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 _CHUNK = 64 << 10
 
-Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+Value: TypeAlias = "bool | int | float | str | Sequence[Value] | Mapping[str, Value] | None"
 
 
 def json_document(answer: Answer, around: bytes) -> Iterator[bytes]:
@@ -42,8 +42,8 @@ def json_lines(answer: Answer) -> Iterator[bytes]:
 def csv_text(answer: Answer, *, header: bool = True) -> Iterator[bytes]:
     """RFC 4180, a header first; what is nested stands as JSON."""
     first = [[*orjson.loads(answer.names)]] if header else []
-    yield from _chunks(_csv_line(row) for row in (*first,))
-    yield from _chunks(_csv_line(json.loads(row)) for row in answer.rows)
+    yield from _chunks(csv_line(row) for row in (*first,))
+    yield from _chunks(csv_line(json.loads(row)) for row in answer.rows)
 
 
 def inert(value: Value) -> str:
@@ -56,7 +56,8 @@ def inert(value: Value) -> str:
     return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
-def _csv_line(row: list[Value]) -> bytes:
+def csv_line(row: "Sequence[Value]") -> bytes:
+    """One line of RFC 4180 whose cells are all inert."""
     target = io.StringIO()
     csv.writer(target).writerow([inert(value) for value in row])
     return target.getvalue().encode()

@@ -97,6 +97,16 @@ FUNCTIONS: Final = AGGREGATES | frozenset(
 )
 """In small letters: the engine has no two functions that differ in nothing else."""
 
+TAKE_FUNCTIONS: Final = frozenset(
+    """arrayMap arrayFilter arrayExists arrayAll arrayCount arrayFirst arrayFirstIndex arrayLast arrayLastIndex
+    arrayFirstOrNull arrayLastOrNull arraySort arrayReverseSort arraySum arrayAvg arrayMin arrayMax arrayProduct
+    arrayCumSum arrayCumSumNonNegative arrayFill arrayReverseFill arraySplit mapFilter mapApply mapSort
+    """.lower().split()
+)
+"""The engine takes a bare name as their first argument for a function: `arrayMap(file, ['/etc/passwd'])`."""
+NO_NAMES: Final = ("file", "dictget", "joinget")
+"""What a bare name must not begin with, should another function take functions."""
+
 TYPED_BY_TEXT: Final = frozenset({"jsonextract", "jsonextractkeysandvalues"})
 """Functions whose last argument is the name of a type."""
 

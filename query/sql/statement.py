@@ -180,6 +180,10 @@ class _Checker:
                 _check_type(node.sql("clickhouse"), lists.TYPES)
             case exp.In():
                 _check_in(node)
+            case exp.Column() if node.name.lower().startswith(lists.NO_NAMES):
+                raise BadStatement(
+                    f"The name {node.name[:60]} cannot be used here.", "Call the column otherwise: AS x."
+                )
             case exp.Dot():
                 if isinstance(node.expression, exp.Func):
                     raise BadStatement("Functions have no database.", "Write the function's name alone.")
@@ -293,6 +297,11 @@ def _check_function(node: exp.Func) -> None:
         return
     if own and name.lower() not in lists.FUNCTIONS:
         raise unknown_function(name)
+    given = [value for part in node.args.values() for value in (part if isinstance(part, list) else [part])]
+    first = next((value for value in given if isinstance(value, exp.Expr)), None)
+    several = sum(isinstance(value, exp.Expr) for value in given) > 1
+    if name.lower() in lists.TAKE_FUNCTIONS and several and not isinstance(first, exp.Lambda):
+        raise BadStatement(f"{name[:60]}() takes a lambda first.", f"Write {name[:60]}(x -> …, array).")
     if name.lower() in lists.TYPED_BY_TEXT and len(node.expressions) > 1:
         kind = node.expressions[-1]
         if not (isinstance(kind, exp.Literal) and kind.is_string):

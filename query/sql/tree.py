@@ -28,7 +28,8 @@ _SOURCES: Final = frozenset({f"{PREFIX}states_at", "numbers"})
 def check(tree: str, database: str) -> None:
     """Raises BadStatement at the first thing that is not on a list."""
     views = {f"{database}.{PREFIX}{name}" for name in VIEWS}
-    above: list[tuple[int, str]] = []
+    above: list[tuple[int, str, str]] = []
+    before = ""
     for line in tree.splitlines():
         if not line.strip():
             continue
@@ -39,8 +40,12 @@ def check(tree: str, database: str) -> None:
         depth = len(found[1])
         while above and above[-1][0] >= depth:
             above.pop()
-        _node(kind, found[3] or "", above[-1][1] if above else "", views)
-        above.append((depth, kind))
+        rest = found[3] or ""
+        _node(kind, rest, above[-1][1] if above else "", views)
+        if len(above) > 1 and before.startswith("ExpressionList (") and above[-2][1] == "Function":
+            _first(above[-2][2], int(before[-2]) if before[-3] == " " else 9, kind, rest)
+        above.append((depth, kind, _called(rest)))
+        before = line.strip()
 
 
 def _node(kind: str, rest: str, parent: str, views: set[str]) -> None:
@@ -51,8 +56,20 @@ def _node(kind: str, rest: str, parent: str, views: set[str]) -> None:
     elif kind == "Function":
         if name.lower() not in lists.FUNCTIONS:
             raise unknown_function(name)
+    elif kind == "Identifier" and name.lower().startswith(lists.NO_NAMES):
+        raise BadStatement(f"The name {name[:60]} cannot be used here.", "Call the column otherwise: AS x.")
     elif kind == "TableIdentifier" and name not in views and not name.startswith(CTE):
         raise BadStatement(f"There is no view {name[:80]!r}.", f"There are {', '.join(VIEWS)}.")
+
+
+def _first(function: str, arguments: int, kind: str, rest: str) -> None:
+    """The first of several arguments of a function that takes functions is a lambda, never a name."""
+    if (
+        function.lower() in lists.TAKE_FUNCTIONS
+        and arguments > 1
+        and not (kind == "Function" and _called(rest) == "lambda")
+    ):
+        raise BadStatement(f"{function}() takes a lambda first.", f"Write {function}(x -> …, array).")
 
 
 def _called(rest: str) -> str:
