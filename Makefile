@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ui lab chaos bench screenshots venv lock format truth
+.PHONY: help demo test check ui lab chaos bench screenshots venv lock format truth audit sbom
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -57,6 +57,13 @@ screenshots: $(READY) $(UI) ## pictures of every page for docs/screenshots/ (nee
 truth: $(READY) ## the long proofs: two clusters through Kafka with 30 kills, a zombie frozen for 30 s, claims, moving
 	KUBELAPSE_TEST_KILLS=30 KUBELAPSE_TEST_FROZEN=30 $(BIN)/pytest $(ARGS) \
 		tests/e2e/test_distributed.py tests/e2e/test_distributed_claims.py tests/e2e/test_zombie.py
+
+audit: $(READY) ## known weaknesses of what is in the lock (asks osv.dev)
+	$(BIN)/pip-audit --require-hashes --disable-pip --vulnerability-service osv -r requirements.lock $(ARGS)
+
+sbom: $(READY) ## what the product is made of, as CycloneDX: sbom.json
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json \
+		requirements.runtime.lock
 
 format: $(READY) ## let ruff format and mend what it can
 	$(BIN)/ruff format .
