@@ -58,11 +58,22 @@ def chained(records: Iterable[Record]) -> list[str]:
     last: dict[tuple[str, str, int], Event] = {}
     for one in changes(records):
         before = last.get(chain := (one.kind_id, one.uid, one.epoch))
-        wanted = (before.seq + 1, before.rv) if before else (1, "")
-        if (one.seq, one.prev_rv) != wanted:
-            complaints.append(f"({one.seq}, {one.prev_rv!r}) follows where {wanted} was due: {one.id}")
+        wrong = linked(one.seq, one.prev_rv, (before.seq, before.rv) if before is not None else None)
+        if before is None and one.prev_rv:
+            wrong.append(f"prev_rv is {one.prev_rv} at the beginning of a chain")
+        complaints += [f"{each}: {one.id}" for each in wrong]
         last[chain] = one
     return complaints
+
+
+def linked(seq: int, prev_rv: str, before: tuple[int, str] | None) -> list[str]:
+    """What is wrong with an event's place in its chain, whose last event was `before` (its seq and version)."""
+    if before is None:
+        return [] if seq == 1 else [f"the chain begins with seq {seq} instead of 1"]
+    wrong = [] if seq == before[0] + 1 else [f"seq {seq} follows seq {before[0]}"]
+    if prev_rv != before[1]:
+        wrong.append(f"prev_rv is {prev_rv or 'empty'}, but the version before is {before[1]}")
+    return wrong
 
 
 def ordered(records: Iterable[Record]) -> list[str]:

@@ -17,6 +17,7 @@ import jsonpatch
 import orjson
 
 from kubelapse import copies
+from kubelapse.proofs import linked
 from query.refs import known_kinds, resolve_kinds
 from query.scope import Scope, where
 from schema.canonical import Json, canonical, digest
@@ -216,14 +217,12 @@ class Chain:
 
     def _order(self, row: Row) -> None:
         before = self._before
-        if before is None:
-            if row.seq != 1 and row.origin != "checkpoint":
-                self._report.fail(row, f"the chain begins with seq {row.seq} instead of 1")
+        if before is None and row.origin == "checkpoint":
             return
-        if row.seq != before.seq + 1:
-            self._report.fail(row, f"seq {row.seq} follows seq {before.seq}")
-        if row.prev_rv != before.rv:
-            self._report.fail(row, f"prev_rv is {row.prev_rv or 'empty'}, but the version before is {before.rv}")
+        for problem in linked(row.seq, row.prev_rv, (before.seq, before.rv) if before is not None else None):
+            self._report.fail(row, problem)
+        if before is None:
+            return
         if row.rv.isdecimal() and before.rv.isdecimal() and int(row.rv) < int(before.rv):
             self._report.fail(row, f"resourceVersion {row.rv} is older than the one before it, {before.rv}")
 
