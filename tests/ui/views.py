@@ -1,5 +1,6 @@
 """Every page of the interface, as an address on the demo: what is held against rules that all pages must keep."""
 
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from tests.ui.serving import Demo
@@ -10,6 +11,7 @@ WEB = "prod-eu/shop/deployments.apps/web"
 def views(demo: Demo) -> dict[str, str]:
     """Name and address of each page, with something to see on it."""
     since, until = demo.recorded()
+    before = (datetime.fromisoformat(since) + timedelta(seconds=60)).isoformat().replace("+00:00", "Z")
     span = {"from": since, "to": until, "live": "off"}
     return {
         "home": address("", {}),
@@ -17,7 +19,7 @@ def views(demo: Demo) -> dict[str, str]:
         "chosen": address("timeline", {**span, "ns": "shop", "sel": WEB, "at": rollback(demo)["started"]}),
         "changes": address("changes", span),
         "object": address("object", {"of": WEB, **span}),
-        "diff": address("object", {"of": WEB, "tab": "diff", "a": rollback(demo)["started"], **span}),
+        "diff": address("object", {"of": WEB, "tab": "diff", "a": before, "b": rollback(demo)["started"], **span}),
         "compare": address("compare", {**span, "ns": "shop"}),
         "drift": address("drift", {}),
         "rollouts": address("rollouts", {}),
