@@ -191,7 +191,7 @@ async def test_rules_of_the_operator_hide_on_the_timeline_what_they_hide_in_list
     history.put("configmaps", "shop/a", {"data": {"n": "1"}}, at=10)
     history.put("configmaps", "shop/a", {"data": {"n": "2"}}, at=20)
     history.store(store)
-    ruled = QuerySettings(noise=parse_rules(["configmaps data.n"]))
+    ruled = QuerySettings(noise=parse_rules(("configmaps data.n",)))
     app = create_app(store=store, settings=ruled, registry=CollectorRegistry(), clock=lambda: at(1000))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost/api/v1", headers={"accept-encoding": "gzip"}

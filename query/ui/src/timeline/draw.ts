@@ -184,7 +184,7 @@ function rail(g: G, p: Palette, scene: Scene, row: Row, y: number, mid: number, 
   const { view } = scene;
   let last = -Infinity;
   for (const each of scene.driftsOf(row)) {
-    const to = Math.min(each.to, scene.now);
+    const to = Math.min(each.to, scene.known ?? scene.now); // what lasts is known to last that far
     if (to < view.t0 || each.from > view.t1) continue;
     const x0 = toX(view, width, each.from), a = Math.max(0, x0), b = Math.min(width, toX(view, width, to));
     g.fillStyle = p.css["m-drift"];
@@ -202,10 +202,8 @@ function beside(g: G, p: Palette, text: string, x: number, y: number, room: numb
   g.font = `11px ${p.font}`;
   g.textAlign = "left";
   g.textBaseline = "middle";
-  g.lineJoin = "round";
-  g.lineWidth = 4;
-  g.strokeStyle = p.css.sheet;
-  g.strokeText(text, x, y + 0.5, room);
+  g.fillStyle = p.css.sheet; // bars are below: words stand on ground of their own
+  g.fillRect(x - 3, y - 7, Math.min(g.measureText(text).width, room) + 6, 14);
   g.fillStyle = p.css["ink-2"];
   g.fillText(text, x, y + 0.5, room);
 }
