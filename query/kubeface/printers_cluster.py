@@ -119,11 +119,11 @@ def _joined(address: str, port: int) -> str:
 
 
 def _configmap(one: JsonObject, now: datetime) -> Cells:
-    return [name(one), str(len(mapping(one, "data")) + len(mapping(one, "binaryData"))), age(one, now)]
+    return [name(one), len(mapping(one, "data")) + len(mapping(one, "binaryData")), age(one, now)]
 
 
 def _secret(one: JsonObject, now: datetime) -> Cells:
-    return [name(one), text(one, "type"), str(len(mapping(one, "data"))), age(one, now)]
+    return [name(one), text(one, "type"), len(mapping(one, "data")), age(one, now)]
 
 
 def _plain(one: JsonObject, now: datetime) -> Cells:
