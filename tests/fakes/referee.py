@@ -129,3 +129,25 @@ def onset(life: Sequence[Told], path: Path, expected: Json | Absent, floor: date
         first -= 1
     event = seen[first][0].event
     return Onset(None if began and event.ts <= floor else event.id, flaps)
+
+
+def apart_since(theirs: Sequence[Told], mine: Sequence[Told], path: Path) -> Onset:
+    """Since which event, on either side, a place that differs in the last versions of both was never equal again."""
+    steps = sorted([*((each, 0) for each in theirs), *((each, 1) for each in mine)], key=lambda each: _turn(*each))
+    sides: list[Told | None] = [None, None]
+    judged: list[tuple[str, bool]] = []
+    for each, side in steps:
+        sides[side] = each
+        one, other = sides
+        if one is not None and other is not None:
+            values = [unordered(value_at(either.state, path)) for either in (one, other)]
+            judged.append((each.event.id, equal(*values)))
+    flaps = sum(well and not before for (_, before), (_, well) in pairwise(judged))
+    first = len(judged) - 1
+    while first and not judged[first - 1][1]:
+        first -= 1
+    return Onset(judged[first][0], flaps)
+
+
+def _turn(each: Told, side: int) -> tuple[datetime, int]:
+    return each.event.ts, side

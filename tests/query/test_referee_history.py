@@ -28,7 +28,7 @@ from query.refs import known_kinds, object_ref
 from query.scope import Scope
 from query.selectors import parse as parse_selector
 from query.snapshot_items import Shown
-from query.times import rfc3339
+from query.times import EARLIEST, rfc3339
 from schema.canonical import same
 from schema.chdb import ChdbStore
 from schema.diff import Edit, diff
@@ -190,22 +190,95 @@ def test_drift_from_a_moment_has_the_onset_and_the_flaps_of_a_walk_over_all_stat
     namespace = chance.choice(world.namespaces)
     note(f"from {rfc3339(floor)} at {rfc3339(moment)} in {namespace}")
     items: dict[referee.Name, list[DriftItem]] = {}
-    for each in _drift(world, namespace, floor, moment):
+    for each in _drift(world, namespace, f"time:{rfc3339(floor)}", moment):
         items.setdefault((each.resource, each.namespace, each.name), []).append(each)
     for name, versions in world.versions.items():
         if name[1] == namespace:
             _judge(items.get(name, []), versions, floor, moment)
 
 
-def _drift(world: World, namespace: str, floor: datetime, moment: datetime) -> list[DriftItem]:
+@ASKED
+@ask
+def test_drift_from_manifests_is_what_a_walk_over_all_states_finds(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    written, moment = world.moment(chance), world.moment(chance)
+    namespace = chance.choice(world.namespaces)
+    note(f"as at {rfc3339(written)}, at {rfc3339(moment)} in {namespace}")
+    # A manifest of a Secret is not compared by value: what it holds is never kept.
+    names = [name for name in world.versions if name[0] != "secrets" and name[1] == namespace]
+    chosen = {}
+    for name in chance.sample(names, min(12, len(names))):
+        last = referee.at_moment(world.versions[name], written)
+        if last is not None:
+            chosen[name] = last.state
+    items: dict[referee.Name, list[DriftItem]] = {}
+    for each in _drift(world, namespace, "", moment, [*chosen.values()]) if chosen else []:
+        items.setdefault((each.resource, each.namespace, each.name), []).append(each)
+    for name, state in chosen.items():
+        _judge_one(items.get(name, []), world.versions[name], state, moment)
+
+
+def _judge_one(items: list[DriftItem], versions: list[Told], state: Any, moment: datetime) -> None:
+    """One object against a manifest, over the whole life that it has now."""
+    last = referee.at_moment(versions, moment)
+    assert [each.op for each in items if not each.path] == ([] if last else ["missing"])
+    if last is None:
+        return
+    for item in items:
+        path = parse(item.path)
+        told = referee.onset(referee.lifetime(versions, last), path, value_at(state, path), EARLIEST)
+        assert (item.path, item.event, item.flaps) == (item.path, told.event, told.flaps)
+    edits = diff(state, last.state, heuristic)
+    paths = [parse(each.path) for each in items]
+    assert all(any(_may_meet(edit.path, path) for path in paths) for edit in edits if not _only_moved(edit))
+
+
+@pytest.fixture(scope="module")
+def twin(store: ChdbStore) -> tuple[World, World]:
+    """Two clusters with many names in common and nothing else."""
+    worlds = []
+    for number in (1, 2):
+        history = History(f"twin-{number}")
+        told = tell(history, random.Random(SEED + number), objects=60, changes=1500)
+        history.watch(from_=0, to=(told[-1].event.ts - at(0)).total_seconds() + 60)
+        history.store(store)
+        worlds.append(World(store, history.cluster, told))
+    return worlds[0], worlds[1]
+
+
+@ASKED
+@ask
+def test_drift_from_a_peer_began_when_both_histories_parted(twin: tuple[World, World], seed: int) -> None:
+    mine, theirs = twin
+    moment = mine.moment(random.Random(seed))
+    note(f"at {rfc3339(moment)}")
+    items: dict[referee.Name, list[DriftItem]] = {}
+    for each in _drift(mine, "shop", f"cluster:{theirs.cluster}", moment):
+        items.setdefault((each.resource, each.namespace, each.name), []).append(each)
+    for name, versions in mine.versions.items():
+        here = referee.at_moment(versions, moment)
+        there = referee.at_moment(theirs.versions.get(name, []), moment)
+        if name[1] == "shop" and here and there:
+            lives = referee.lifetime(theirs.versions[name], there), referee.lifetime(versions, here)
+            paths = [parse(each.path) for each in items[name]]
+            edits = diff(there.state, here.state, heuristic)
+            assert all(any(_may_meet(one.path, path) for path in paths) for one in edits if not _only_moved(one))
+            for item, path in zip(items[name], paths, strict=True):
+                told = referee.apart_since(*lives, path)
+                assert (item.path, item.event, item.flaps) == (item.path, told.event, told.flaps)
+
+
+def _drift(
+    world: World, namespace: str, words: str, moment: datetime, manifests: list[Any] | None = None
+) -> list[DriftItem]:
     question = Question(
-        words=f"time:{rfc3339(floor)}",
+        words=words,
         scope=Scope(clusters=(world.cluster,), namespaces=(namespace,)),
         known=known_kinds(world.store, [world.cluster]),
         at=moment,
         open_end=False,
         now=moment,
-        manifests=None,
+        manifests=manifests,
         template=None,
         default_namespace=namespace,
     )
