@@ -7,7 +7,7 @@ import { coverageSentence, inZone, verdict } from "./coverage";
 import { shellWord, shortKind } from "./kinds";
 import { objectId, parseObjectId } from "./objectid";
 import { inline, visible } from "./safe";
-import { duration, hms, instant, moment, rfc3339 } from "./time";
+import { count, duration, hms, instant, moment, rfc3339 } from "./time";
 
 const NOW = Date.parse("2026-11-22T03:12:40Z");
 
@@ -73,3 +73,5 @@ test("sentences of the server say times in the zone of the page, exports as the 
   expect(inZone(why[0]!, "Asia/Tokyo")).toContain("11:14:00");
   expect(coverageSentence({ complete: false, watched_since: null, watermark: null, confirmed: null, gaps: [], late: [], unwatched: [], why })).toBe(why[0]);
 });
+
+test("counts have their thousands parted", () => expect([0, 999, 1000, 285_112, 1_000_000].map(count)).toEqual(["0", "999", "1,000", "285,112", "1,000,000"]));

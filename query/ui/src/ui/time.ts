@@ -55,7 +55,8 @@ export function duration(ms: number): string {
   if (minutes < 1440) return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
   return two(Math.floor(minutes / 1440), "d", Math.floor((minutes % 1440) / 60), "h");
 }
-export const count = (n: number): string => n.toLocaleString("en-US");
+/** 12,345. Not by `toLocaleString`: the first call of a page loads tables for 60 ms. */
+export const count = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 /** "1 change", "3 changes". */
 export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`;
 

@@ -29,7 +29,8 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
   const size = useSignal({ height: 0, lane: 22 });
   const first = useSignal(0);
   const buffer = useRef(new Uint8Array(0));
-  const room = useComputed(() => Math.ceil(size.value.height / size.value.lane) + 2 * BEYOND);
+  const beyond = useSignal(1); // the first frame is for what can be seen, the next for the rest
+  const room = useComputed(() => Math.ceil(size.value.height / size.value.lane) + 2 * beyond.value);
   const span = useComputed(() => { const all = stage.rows.value.length; const from = Math.max(0, Math.min(first.value, all - room.value)); return { from, to: Math.min(all, from + room.value) }; });
 
   const measure = () => {
@@ -74,6 +75,7 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
     if (++frames.current % 1000 === 0) performance.clearMeasures("timeline-frame"); // kept for benchmarks, not for ever
     performance.measure("timeline-frame", { start: began });
     if (performance.getEntriesByName("timeline-first").length === 0) performance.measure("timeline-first", "timeline-data");
+    if (beyond.peek() < BEYOND) setTimeout(() => (beyond.value = BEYOND));
   };
   useSignalEffect(() => {
     void [stage.scene(), stage.rows.value, span.value, size.value, stage.width.value, painted.value, stage.overall.value];
