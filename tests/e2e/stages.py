@@ -32,11 +32,13 @@ class Stage:
     process: subprocess.Popen[bytes] | None = None
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
     _url: str = ""
+    _before: int = 0
+    """Bytes in the log when it was started last: an earlier one may have served elsewhere."""
 
     def start(self) -> "Stage":
         """Start it; nothing is waited for."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._url = ""
+        self._url, self._before = "", self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "kubelapse", *self.arguments],
@@ -90,7 +92,8 @@ class Stage:
     def url(self) -> str:
         """Where it says that it serves answers or its status; "" before that."""
         if not self._url:
-            for line in self.text.splitlines():
+            said = self.log.read_bytes()[self._before :] if self.log.exists() else b""
+            for line in said.decode(errors="replace").splitlines():
                 if line.startswith(("serving ", "status ")):
                     self._url = line.split()[1].removesuffix("/readyz")
         return self._url
