@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.ui.browser import DESKTOP, PHONE, Theme, Visit, launched
+from tests.ui.palette import reduced
 from tests.ui.serving import Demo
 from tests.ui.views import views
 
@@ -24,7 +25,7 @@ def take(demo: Demo, browser: Browser, target: Path) -> None:
         visit = Visit(browser, demo.url, theme=theme, size=size)
         for name, address in views(demo).items():
             visit.open(address)
-            visit.page.screenshot(path=target / f"{name}-{kind}.png")
+            (target / f"{name}-{kind}.png").write_bytes(reduced(visit.page.screenshot()))
         visit.close()
 
 
