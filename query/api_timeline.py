@@ -79,8 +79,8 @@ class VersionParams:
     """One version of one life."""
 
     uid: str
-    epoch: int
-    seq: int
+    epoch: Annotated[int, Query(ge=0, lt=2**64)]
+    seq: Annotated[int, Query(ge=0, lt=2**64)]
 
 
 @router.get("/timeline/event")

@@ -1,4 +1,5 @@
-"""What stands before every route: foreign hosts are refused, answers get their security headers, requests are measured.
+"""What stands before every route: foreign hosts and endless requests are refused, answers get their security headers,
+requests are measured.
 
 A plain ASGI middleware, so that streams pass through it untouched.
 """
@@ -20,6 +21,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+?)\.?)(?::\d{0,5})?")
 """RFC 9110 7.2, narrowed to what a browser sends: a name, an IPv4 address, or an IPv6 address in brackets."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LARGEST = 65 << 20
+"""Bytes of any request: a little more than what the most generous route takes (`query.bodies`)."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -59,7 +62,9 @@ class Guard:
             app = _wrong_host(scope)
         elif scope["method"] not in _SAFE and _from_elsewhere(scope):
             app = _foreign()
-        await app(scope, receive, watched)
+        elif _announced(scope) > LARGEST:
+            app = problem_response(_too_large())
+        await app(scope, _bounded(receive), watched)
 
     def _welcome(self, scope: Scope) -> bool:
         if "*" in self._allowed:
@@ -72,6 +77,33 @@ class Guard:
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
+
+
+def _announced(scope: Scope) -> int:
+    """Bytes that the request says it has, 0 when it does not."""
+    said = Headers(scope=scope).get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A request that goes on for longer than any may is not read on."""
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > LARGEST:
+            raise problems.Refused(_too_large())
+        return message
+
+    return bounded
+
+
+def _too_large() -> Problem:
+    return problems.problem(
+        413, "too-large", "Too large", f"The request is larger than {LARGEST} bytes.", hint="Send less."
+    )
 
 
 def problem_response(found: Problem, more: Mapping[str, str] | None = None) -> Response:
