@@ -1,4 +1,4 @@
-"""Pictures of an interface are flat: with a palette of their own they are a third of the size. Pure, 8 bits a channel."""
+"""Pictures of an interface are flat: with a palette of their own they are a third of the size. Pure."""
 
 import struct
 import zlib
