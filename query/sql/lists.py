@@ -10,7 +10,8 @@ from typing import Final
 _OPERATORS = """
     plus minus multiply divide modulo negate and or not xor equals notEquals less greater lessOrEquals greaterOrEquals
     like notLike ilike notILike in notIn isNull isNotNull lambda tuple array map arrayElement tupleElement CAST _CAST
-    multiIf if caseWithExpression caseWithoutExpression concat exists isDistinctFrom isNotDistinctFrom match between coalesce
+    multiIf if concat caseWithExpression caseWithoutExpression
+    exists isDistinctFrom isNotDistinctFrom match between coalesce
 """
 _CONDITIONS = "ifNull nullIf assumeNotNull toNullable greatest least transform isNaN isFinite isInfinite"
 _NUMBERS = """

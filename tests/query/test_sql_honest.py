@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,7 @@ from query.access import Grant, Reach, filters
 from query.errors import StatementEnded
 from query.sql.bounds import Bounds
 from query.sql.desk import Asked, Desk
-from tests.query.sql_yard import NOW, UTC, Yard, yard
+from tests.query.sql_yard import NOW, Yard, yard
 
 HONEST = [each.strip() for each in Path(__file__).with_name("honest.sql").read_text().split(";\n") if each.strip()]
 GUIDE = re.findall(r"```sql\n(.*?)```", (Path(__file__).parents[2] / "docs" / "sql.md").read_text(), re.DOTALL)
