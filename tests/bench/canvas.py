@@ -56,7 +56,7 @@ def answer(events: int, lanes: int, hours: int = 6, *, seed: int = 7, flips: boo
     times = sorted(pick.randrange(span) for _ in range(events))
     life = [pick.randrange(lanes) for _ in range(events)]
     classes = pick.choices(range(6), weights=[70, 5, 5, 14, 3, 3], k=events)
-    told = range(events) if flips else sorted(pick.sample(range(events), lanes * 8))
+    told = range(events) if flips else sorted(pick.sample(range(events), min(events, lanes * 8)))
     columns = [0] * 1200
     for each in times:
         columns[each * 1200 // span] += 1
