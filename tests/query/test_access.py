@@ -285,3 +285,12 @@ def test_secrets_are_not_among_all_kinds_unless_said() -> None:
     assert not reach.allows("lab", ("secrets", ""), "a")
     assert more.allows("lab", ("secrets", ""), "a")
     assert reach.allows("lab", ("secrets", "example.org"), "a")
+
+
+def test_of_a_namespace_made_anew_only_what_happened_since_is_seen(world: tuple[ChdbStore, History]) -> None:
+    grant = Grant(clusters=frozenset({"lab"}), namespaces=frozenset({"a"}), since=at(25))
+    limited = LimitedStore(world[0], Reach(grants=(grant,)))
+    assert limited.rows("SELECT DISTINCT name FROM events ORDER BY name") == [("gone",), ("web",)]
+    assert limited.rows("SELECT name FROM objects FINAL ORDER BY name") == [("gone",), ("web",)]
+    for table in filters(Reach(grants=(grant,))):
+        limited.rows(f"SELECT count() FROM {table}")
