@@ -1,0 +1,96 @@
+"""Whatever is asked of whatever route the document knows: an answer or a problem, never a crash.
+
+schemathesis makes the questions from the OpenAPI document, valid ones and others; each is asked as it is, and with the
+names of an object that is recorded.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from prometheus_client import CollectorRegistry
+from schemathesis import GenerationMode
+from schemathesis.core import NotSet
+from schemathesis.core.result import Ok
+from starlette.testclient import TestClient
+
+from query.app import create_app
+from query.problems import MEDIA_TYPE
+from query.settings import QuerySettings
+from schema.chdb import ChdbStore
+from schema.migrate import migrate
+from tests.fakes.history import History, at
+
+EACH = 2
+"""Questions of each sort to each route, asked twice: enough for a gate of half a minute."""
+STREAMS = {"/api/v1/feed"}
+"""End with the server only."""
+NAMES = {"cluster": "lab", "kind": "configmaps", "namespace": "shop", "name": "settings"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    path: Path = tmp_path_factory.mktemp("store")
+    store = ChdbStore.open(path)
+    migrate(store)
+    history = History("lab")
+    history.watch(from_=0, to=999)
+    history.put("configmaps", "shop/settings", {"data": {"a": "1"}}, at=1, by="helm", labels={"app": "web"})
+    history.put("configmaps", "shop/settings", {"data": {"a": "2"}}, at=2, by="kubectl", labels={"app": "web"})
+    history.store(store)
+    chosen = QuerySettings(audit_log=True)
+    app = create_app(store=store, settings=chosen, registry=CollectorRegistry(), clock=lambda: at(1000))
+    with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 1), raise_server_exceptions=False) as found:
+        yield found
+    store.close()
+
+
+@pytest.mark.timeout(300)
+def test_every_question_has_an_answer_or_a_problem(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    schema = schemathesis.openapi.from_dict(document)
+    found = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+    asked = [operation for operation in found if operation.path not in STREAMS]
+    assert len(asked) == sum(len(methods) for path, methods in document["paths"].items() if path not in STREAMS)
+    wrong: list[str] = []
+    for operation in asked:
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            wrong += _questions(client, operation, mode)
+    assert not wrong
+
+
+def _questions(client: TestClient, operation: Any, mode: GenerationMode) -> list[str]:
+    """What was answered otherwise; nothing is made smaller for it, a gate has no time."""
+    wrong: list[str] = []
+
+    @settings(
+        max_examples=EACH, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        wrong.extend(_ask(client, case))
+        case.path_parameters = {name: NAMES.get(name, value) for name, value in (case.path_parameters or {}).items()}
+        wrong.extend(_ask(client, case))
+
+    with suppress(Unsatisfiable):  # nothing about this route can be asked wrongly
+        ask()
+    return wrong
+
+
+def _ask(client: TestClient, case: Any) -> list[str]:
+    body: dict[str, Any] = {} if isinstance(case.body, NotSet) else {"json": case.body}
+    try:
+        answer = client.request(case.method, case.formatted_path, params=case.query, **body)
+    except (UnicodeError, httpx.InvalidURL, TypeError, ValueError):
+        return []  # no client could send it
+    fine = answer.status_code < 400
+    if 400 <= answer.status_code < 500 and answer.headers["content-type"] == MEDIA_TYPE:
+        fine = answer.json()["status"] == answer.status_code and bool(answer.json()["detail"])
+    said = f"{case.method} {case.formatted_path} {case.query} {body}: {answer.status_code} {answer.text}"
+    return [] if fine else [said[:600]]
