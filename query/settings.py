@@ -11,8 +11,8 @@ class QuerySettings:
     """Times in seconds. `hosts`: names besides the loopback ones under which the API may be addressed ("*" = any).
 
     `feed_settle`: how old a position must be before the feed goes past it, where several writers share the store.
-    `rate`: requests per second of one caller where callers sign in; `recheck`: how often long answers look whether their
-    caller may still see them.
+    `rate`: requests per second of one caller where callers sign in; `recheck`: how often long answers look whether
+    their caller may still see them.
     """
 
     hosts: tuple[str, ...] = ()
