@@ -108,7 +108,7 @@ def filters(reach: Reach) -> Mapping[str, str]:
 def settings_clause(reach: Reach, database: str) -> str:
     """What a statement must end with so that it reads no more than this; "" for whoever sees everything.
 
-    Each table is named in three ways: as programs know it, with its database, and as it stands on the shards of a
+    Each table is named in two ways: as programs know it, and as it stands on the shards of a
     cluster (`schema.sharding`).
     """
     found = filters(reach)
@@ -117,7 +117,7 @@ def settings_clause(reach: Reach, database: str) -> str:
     names = [
         f"{literal(spelled)}: {literal(condition)}"
         for table, condition in found.items()
-        for spelled in (table, f"{database}_local.{table}")
+        for spelled in (table, f"{database}_shard.{table}")
     ]
     return f"SETTINGS additional_table_filters = {{{', '.join(names)}}}"
 
