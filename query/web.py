@@ -63,7 +63,7 @@ def context_of(request: Request) -> Context:
     context: Context = request.app.state.context
     reach: Reach = request.scope.get(SCOPE_KEY, context.reach)
     if reach.everything:
-        return context
+        return context if context.reach.everything else replace(context, reach=reach)
     store = LimitedStore(context.store, reach)
     return replace(context, store=store, feed=context.feed.limited(store), reach=reach)
 
