@@ -107,7 +107,7 @@ class Visit:
     def _said(self, message: ConsoleMessage) -> None:
         text = f"{message.type}: {message.text}"
         if message.type in {"error", "warning"} and not text.startswith(self.expected):
-            self.trouble.append(text)
+            self.trouble.append(f"{text} {message.location['url']}")
 
     def _failed(self, request: Request) -> None:
         # A page that is left, or asks something newer, no longer waits for its answers.

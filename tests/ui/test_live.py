@@ -28,8 +28,11 @@ def test_an_edit_shows_on_the_open_page(lab: Lab, namespace: str, recorder: Reco
     api = lab.client()
     where = f"/api/v1/namespaces/{namespace}/configmaps"
     api.post(where, {"metadata": {"name": "settings"}, "data": {"BANNER": "quiet"}}, manager="kubectl-create")
-    table = page.get_by_role("region", name="Changes")
+    table = page.get_by_role("region", name="Changes", exact=True)
+    waiting = page.get_by_role("button", name="new change")
+    waiting.click()  # nothing moves under a reader's eyes until they ask for it
     expect(table).to_contain_text("settings")
     api.patch(f"{where}/settings", {"data": {"BANNER": "sale today"}}, manager="kubectl-edit")
+    waiting.click()
     expect(table).to_contain_text("sale today")
     assert page.evaluate("window.sameVisit")

@@ -48,7 +48,10 @@ def lanes(reader: Visit) -> list[str]:
 
 
 def test_a_person_who_reads_only_sees_all_changes_of_the_canvas(demo: Demo, visit: Enter) -> None:
-    """The canvas is walked with a key, its twin is the table: the same changes, in the same order."""
+    """The canvas is walked with a key, its twin is the table: every mark stands there, in the same order.
+
+    Changes nearer than a mark is wide are one mark; the table has each of them.
+    """
     since, until = demo.recorded()
     scope = f"from={since}&to={until}&live=off&ns=shop&kind=deployments.apps&name=web"
     reader = visit(demo.url, size=(1440, 4000))  # the table draws only what can be seen
@@ -62,5 +65,8 @@ def test_a_person_who_reads_only_sees_all_changes_of_the_canvas(demo: Demo, visi
         page.keyboard.press("ArrowRight")
         settled(page)
         walked += CLOCK.findall(page.locator("aside.panel dd").first.inner_text())[-1:]
-    assert walked == table[::-1]
+    oldest_first = iter(table[::-1])
+    marks = list(dict.fromkeys(walked))
+    assert len(marks) > 3
+    assert all(any(one == mark for one in oldest_first) for mark in marks)
     assert int(listed) == len(table)

@@ -57,7 +57,7 @@ export default function DriftPage() {
           <span class="grow" />
           <div class="join" role="group" aria-label="Order">{ORDERS.map(each => <button type="button" class="btn" key={each} aria-pressed={order() === each} onClick={() => go({ sort: each === "newest" ? "" : each }, { replace: true })}>{each[0]!.toUpperCase() + each.slice(1)}</button>)}</div>
           <button type="button" class="btn desk" onClick={() => void copy(command.value, "Command copied")}>Copy as command</button></div>
-        {data ? <Found of={data} ended={ended} clusters={clusters.data?.items ?? []} /> : <Waiting answer={answer} ended={ended} />}
+        {data ? <Found of={data} ended={ended} clusters={clusters.data?.items ?? []} /> : <Waiting answer={words ? answer : clusters} ended={ended} />}
       </div>
     </>
   );
@@ -107,7 +107,7 @@ function Baselines({ chosen, words, clusters }: { chosen: string; words: string;
   );
 }
 
-function Waiting({ answer, ended }: { answer: Answer<Drift>; ended: boolean }) {
+function Waiting({ answer, ended }: { answer: Pick<Answer<unknown>, "error" | "reload" | "slow">; ended: boolean }) {
   if (answer.error) return <section class="sheet"><Failure error={answer.error} onRetry={answer.reload} actions={ended ? <button type="button" class="btn small" onClick={() => go({ ended: "" })}>Without ended drift</button> : <button type="button" class="btn small" onClick={() => go({ baseline: "", without: "" })}>Against the start of the range</button>} /></section>;
   return answer.slow ? <section class="sheet"><Loading>Comparing with the baseline …</Loading></section> : null;
 }
