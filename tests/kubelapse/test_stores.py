@@ -76,7 +76,7 @@ def test_the_sql_for_a_cluster_can_be_read_before_anything_is_made(tmp_path: Pat
     sql = stores.all_sql(chosen)
     assert "CREATE DATABASE IF NOT EXISTS `history_shard` ON CLUSTER `main`;" in sql
     assert "ENGINE = Distributed('main', 'history_shard', 'events'" in sql
-    assert "GRANT ON CLUSTER `main` SELECT ON `history`.* TO kubelapse_readonly;" in sql
+    assert "GRANT ON CLUSTER `main` SELECT ON `history`.`sql_history` TO kubelapse_readonly;" in sql
     assert "ENGINE = ReplacingMergeTree" in stores.all_sql(settings(tmp_path))
 
 
