@@ -169,7 +169,7 @@ def bins(store: Store, question: Question, width: int) -> pa.Table:
             argMaxIf({_WORD}, ts, state >= 0) AS final
         FROM (SELECT life, ts, class, actor_name, state, note, toUInt8({question.shown(params)}) AS shown
             FROM marks {within})
-        GROUP BY life, bin HAVING n > 0 OR worst > 0"""
+        GROUP BY life, bin HAVING n > 0 OR worst > 0 ORDER BY bin"""
     return store.arrow(sql, params)
 
 

@@ -1,5 +1,6 @@
 """What an assistant is told: the same answers, in few words, with their evidence and their limits."""
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +19,8 @@ from kubelapse.mcptools import Tools
 from kubelapse.server import offline_app
 from kubelapse.settings import load
 from schema.chdb import ChdbStore
-from schema.migrate import migrate
 from tests.fakes.records import NOON
-from tests.kubelapse.conftest import HOUR, shop
+from tests.kubelapse.conftest import HOUR
 
 TOOLS = {"changes", "object_at", "diff", "blame", "history", "drift", "rollouts", "search", "coverage"}
 
@@ -96,13 +96,25 @@ async def test_no_secret_value_is_told(shop_store: ChdbStore) -> None:
     assert "~ data.b" in told
 
 
+RECORDED = """
+import subprocess
+import sys
+from pathlib import Path
+from schema.chdb import ChdbStore
+from schema.migrate import migrate
+from tests.kubelapse.conftest import shop
+store = ChdbStore.open(Path(sys.argv[1]))
+migrate(store)
+shop().store(store)
+store.close()
+"""
+"""In a process of its own: one process has one embedded store at a time."""
+
+
 @pytest.mark.timeout(90)
 async def test_a_program_speaks_to_it_over_stdin_and_stdout(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    store = ChdbStore.open(tmp_path / "data" / "store")
-    migrate(store)
-    shop().store(store)
-    store.close()
+    subprocess.run([sys.executable, "-c", RECORDED, str(tmp_path / "data" / "store")], check=True)  # noqa: ASYNC221
     start = StdioServerParameters(
         command=sys.executable, args=["-m", "kubelapse", "mcp", "--data", str(tmp_path / "data")]
     )

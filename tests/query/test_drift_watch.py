@@ -70,6 +70,8 @@ def test_a_drift_is_kept_from_its_onset_to_its_end(store: ChdbStore, history: Hi
 
 def test_what_one_server_has_evaluated_another_leaves_alone(store: ChdbStore, history: History) -> None:
     one, other = (Watcher(store=store, clock=lambda: at(100), busy=lambda: 0.0) for _ in range(2))
+    for each in (one, other):
+        each.look()  # at what other tests have stored
     history.put("deployments.apps", "shop/web", {"spec": {"replicas": 3}}, at=10)
     history.store(store)
     name = f"shared-{history.cluster}"

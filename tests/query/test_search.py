@@ -174,6 +174,8 @@ def _naive(told: list[Told], value: str) -> dict[str, list[tuple[float | None, f
         uid, now = each.event.uid, seconds(each.event.ts)
         holds = each.event.op != "delete" and any(leaf == value for _, leaf in leaves(each.state))
         if holds:
+            if uid not in since and (ended := spans.get(uid, [])) and ended[-1][1] == now:
+                since[uid] = ended.pop()[0]  # gone for no time at all
             since.setdefault(uid, now)
         elif uid in since:
             spans.setdefault(uid, []).append((since.pop(uid), now))
