@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from collector.clock import numeric
 from collector.cluster import Cluster, ClusterError
@@ -71,6 +71,9 @@ class Finding:
     why: str = ""
 
 
+UNOPENED: Final = 10.0
+"""Seconds until an auditor without a watch looks again; a whole round would put the first audit off by hours."""
+
 Subject = tuple[Reflector, object]
 """A watch and its tracker."""
 
@@ -100,9 +103,12 @@ class Auditor:
             subjects = list(self._subjects())
             for reflector, tracker in subjects:
                 await asyncio.sleep(self._every / len(subjects))
-                await self.audit(reflector, tracker)
-            if not subjects:
-                await asyncio.sleep(self._every)
+                try:
+                    await self.audit(reflector, tracker)
+                except Exception:  # an audit looks after capture: its own faults must never end that
+                    log.exception("the audit of %s stumbled", reflector.scope)
+            if not subjects:  # watches are still being opened
+                await asyncio.sleep(min(self._every, UNOPENED))
 
     async def audit(self, reflector: Reflector, tracker: object) -> Finding:
         """Compare one scope, and have it repaired where it differs."""

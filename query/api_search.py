@@ -111,7 +111,7 @@ async def touched(
     here: Here,
     request: Request,
     params: Scoped,
-    path: Paths = [],  # noqa: B006
+    path: Paths = [],  # noqa: B006 - FastAPI's form of a repeated parameter
     by: Annotated[str, Query(description="Only where this manager or actor was among the writers.")] = "",
     at: Time = "",
     tz: Tz = "UTC",

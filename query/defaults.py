@@ -33,7 +33,7 @@ def _same_as(other: str) -> Judge:
     return lambda value, around: value == around.get(other)
 
 
-def _update_strategy(value: Json, around: JsonObject) -> bool:  # noqa: ARG001
+def _update_strategy(value: Json, around: JsonObject) -> bool:  # noqa: ARG001 - every rule is asked alike
     return value == "RollingUpdate"
 
 
@@ -116,11 +116,11 @@ _POD: Final[_Table] = {
 _NOT_READY: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
-def _pod_toleration(value: Json, around: JsonObject) -> bool:  # noqa: ARG001
+def _pod_toleration(value: Json, around: JsonObject) -> bool:  # noqa: ARG001 - every rule is asked alike
     return isinstance(value, dict) and value.get("key") in _NOT_READY and value.get("tolerationSeconds") == 300
 
 
-def _api_access(value: Json, around: JsonObject) -> bool:  # noqa: ARG001
+def _api_access(value: Json, around: JsonObject) -> bool:  # noqa: ARG001 - every rule is asked alike
     """The token volume of ServiceAccount admission, or its mount."""
     return isinstance(value, dict) and str(value.get("name")).startswith("kube-api-access-")
 
@@ -169,7 +169,7 @@ def _for_external(wanted: Json) -> Judge:
     return lambda value, around: value == wanted and around.get("type") in _EXTERNAL
 
 
-def _single(value: Json, around: JsonObject) -> bool:  # noqa: ARG001
+def _single(value: Json, around: JsonObject) -> bool:  # noqa: ARG001 - every rule is asked alike
     return isinstance(value, list) and len(value) == 1 and value[0] in ("IPv4", "IPv6")
 
 

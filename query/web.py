@@ -165,8 +165,8 @@ def scope_params(
     cluster: Listed = [],  # noqa: B006  # FastAPI reads the default, nobody changes it
     namespace: Annotated[
         list[str], Query(description="`_` = cluster-scoped objects. Several: repeat, or commas.")
-    ] = [],  # noqa: B006
-    kind: Annotated[list[str], Query(description="Any spelling of TYPE: deploy, deployments.apps, Deployment.")] = [],  # noqa: B006
+    ] = [],  # noqa: B006 - FastAPI's form of a repeated parameter
+    kind: Annotated[list[str], Query(description="Any spelling of TYPE: deploy, deployments.apps, Deployment.")] = [],  # noqa: B006 - FastAPI's form of a repeated parameter
     name: Annotated[str, Query(description="Name of the objects; `*` matches anything.")] = "",
     selector: Annotated[str, Query(description="Label selector, on the state as of the change or moment.")] = "",
 ) -> ScopeParams:
@@ -252,14 +252,14 @@ def filter_params(
     scope: Scoped,
     path: Annotated[
         list[str], Query(description="This path or anything below it: spec.replicas. Several: repeat.")
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006 - FastAPI's form of a repeated parameter
     by: Annotated[str, Query(description="Field manager or actor; `*` matches anything.")] = "",
     noise: Annotated[Toggle, Query(description="off: nothing is hidden as noise.")] = "on",
     first_sight: Annotated[Toggle, Query(description="on: also what existed when recording began.")] = "off",
     q: Annotated[str, Query(description="Words or /regex/ in name, namespace, actor or path; all must match.")] = "",
     class_: Annotated[
         list[str], Query(alias="class", description="status, metadata, create, spec, rollout, delete. Several: repeat.")
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006 - FastAPI's form of a repeated parameter
 ) -> FilterParams:
     """The dependency."""
     paths = tuple(dict.fromkeys(each for each in path if each))

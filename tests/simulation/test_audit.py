@@ -73,3 +73,20 @@ def test_an_audit_of_what_is_whole_changes_nothing() -> None:
     run, complaints = simulate(schedule(), settings=AUDITED)
     assert complaints == []
     assert not any(isinstance(one, Gap) for one in run.kept.records)
+
+
+class Stumbling(Lossy):
+    """A way to the server on which every exact list ends in an error that nobody foresaw."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.watch = server.watch  # type: ignore[method-assign]  # nothing is lost on this way
+        self.exact = self._stumble  # type: ignore[assignment]  # the questions that only audits and healing put
+
+    async def _stumble(self, *_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+
+def test_an_audit_that_stumbles_does_not_end_capture() -> None:
+    _, complaints = simulate(schedule(), seen_by=Stumbling, settings=AUDITED)
+    assert complaints == []
