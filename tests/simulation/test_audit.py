@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from collector.lines import LineSplitter
-from schema.events import Event, Gap
+from schema.events import Event, Gap, Start
 from schema.objects import Kind
 from tests.simulation.faults import Fault, Schedule
 from tests.simulation.run import SETTINGS, simulate
@@ -88,5 +88,6 @@ class Stumbling(Lossy):
 
 
 def test_an_audit_that_stumbles_does_not_end_capture() -> None:
-    _, complaints = simulate(schedule(), seen_by=Stumbling, settings=AUDITED)
+    run, complaints = simulate(schedule(), seen_by=Stumbling, settings=AUDITED)
     assert complaints == []
+    assert sum(isinstance(one, Start) for one in run.kept.records) == 1  # it was not begun again by a supervisor
