@@ -1,6 +1,7 @@
 """What all tests share: suites that need more than Python, the control plane of the session, hypothesis profiles."""
 
 import itertools
+import logging
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -72,6 +73,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if suites.under_ci() and not suite.optional:
                 pytest.fail(f"under CI all suites must run; {suite.marker} needs {need}", pytrace=False)
             pytest.skip(f"{suite.marker} needs {need}")
+
+
+@pytest.fixture(autouse=True)
+def _root_logger_as_before() -> Iterator[None]:
+    """A command that runs inside a test sets up logging for its process, which here is that of all tests."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,11 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from kubelapse.observe import configure, new_registry, scrub
 from kubelapse.setting import LogStyle
-
-
-@pytest.fixture(autouse=True)
-def _root_logger_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
 
 
 def test_json_lines_carry_level_logger_time_and_sentence() -> None:
