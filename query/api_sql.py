@@ -71,10 +71,10 @@ class Service:
 
 @router.get("/sql/schema")
 async def schema(here: Here, request: Request) -> Response:
-    """The views with their columns and comments, and the functions and types that statements may use."""
+    """The views with their columns and comments, the functions and types that statements may use, the limits."""
     from query.sql.described import described
 
-    return await answer(here, lambda: described(here.store), request=request)
+    return await answer(here, lambda: described(here.store, here.settings.sql), request=request)
 
 
 @router.post("/sql")

@@ -20,9 +20,20 @@ class View(msgspec.Struct, kw_only=True, frozen=True):
     columns: list[Column]
 
 
+class SqlLimits(msgspec.Struct, kw_only=True, frozen=True):
+    """What one statement may take: seconds, bytes of memory, rows and bytes of JSON; `queries` run at once."""
+
+    seconds: float
+    memory: int
+    rows: int
+    bytes: int
+    queries: int
+
+
 class SqlSchema(msgspec.Struct, kw_only=True, frozen=True):
     """Everything that a statement may use."""
 
     views: list[View]
     functions: list[str]
     types: list[str]
+    limits: SqlLimits

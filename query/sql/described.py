@@ -1,13 +1,14 @@
 """The views of ad-hoc SQL with their comments, as the store has them."""
 
-from query.models_sql import Column, SqlSchema, View
+from query.models_sql import Column, SqlLimits, SqlSchema, View
 from query.sql import lists
+from query.sql.bounds import Bounds
 from schema.sandbox import PREFIX, VIEWS
 from schema.store import Store
 
 
-def described(store: Store) -> SqlSchema:
-    """Views in the order in which one meets them."""
+def described(store: Store, bounds: Bounds) -> SqlSchema:
+    """Views in the order in which one meets them, and what a statement may take."""
     about = {"database": store.database, "prefix": PREFIX}
     tables: dict[str, str] = dict(
         store.rows(
@@ -32,4 +33,11 @@ def described(store: Store) -> SqlSchema:
         )
         for name in VIEWS
     ]
-    return SqlSchema(views=views, functions=sorted(lists.FUNCTIONS), types=sorted(lists.TYPES))
+    limits = SqlLimits(
+        seconds=bounds.caps.seconds,
+        memory=bounds.caps.memory,
+        rows=bounds.rows,
+        bytes=bounds.bytes,
+        queries=bounds.queries,
+    )
+    return SqlSchema(views=views, functions=sorted(lists.FUNCTIONS), types=sorted(lists.TYPES), limits=limits)

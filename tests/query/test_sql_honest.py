@@ -11,6 +11,7 @@ import pytest
 from query.access import Grant, Reach, filters
 from query.errors import StatementEnded
 from query.sql.bounds import Bounds
+from query.sql.described import described
 from query.sql.desk import Asked, Desk
 from tests.query.sql_yard import NOW, Yard, yard
 
@@ -42,6 +43,11 @@ def test_parameters_are_values_never_text_of_the_statement(place: Yard) -> None:
 def test_an_answer_that_is_too_long_fails_and_is_never_cut_in_silence(place: Yard) -> None:
     with pytest.raises(StatementEnded, match="more than 1000 rows"):
         place.ask("SELECT number FROM numbers(1001)")
+
+
+def test_whoever_reads_the_schema_knows_the_limits_before_asking(place: Yard) -> None:
+    told = described(place.store, place.desk.bounds).limits
+    assert (told.rows, told.seconds, told.memory) == (1000, 10, 256 << 20)
 
 
 def test_a_duplicate_is_seen_once(place: Yard) -> None:
