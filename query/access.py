@@ -83,6 +83,9 @@ class Reach:
 SCOPE_KEY: Final = "kubelapse.reach"
 """Where the ASGI scope of a request carries its caller's Reach, when callers sign in (`query.login`)."""
 
+CALLER_KEY: Final = "kubelapse.caller"
+"""Where it carries the caller's name; nobody signs in, nobody has one."""
+
 EVERYTHING: Final = Reach(everything=True)
 NOTHING: Final = Reach()
 

@@ -1,5 +1,6 @@
 """Routes about values: where one stood and when, how one field went through all lives, who last touched a path."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,6 @@ from query.needles import IMAGES, Needle
 from query.scope import CLUSTER_SCOPE, ChangeFilter, Scope
 from query.search import Ask
 from query.web import Here, Scoped, ScopeParams, Time, Toggle, Tz, Windowed, WindowParams, answer, moment
-from schema.canonical import Json
 from schema.store import Store
 
 router = APIRouter(tags=["changes"])
@@ -139,11 +139,19 @@ async def touched(
     return await answer(here, question, request=request)
 
 
+def _search(store: Store, name: str) -> Mapping[str, object]:
+    """Raises UnknownName, BadReference."""
+    found = userdata.saved_question(store, name)
+    if found.kind != "search":
+        raise BadReference(f"{name} is a saved SQL query.", f"Ask it with kubelapse sql --saved {name}.")
+    return found.params
+
+
 class _Saved:
     """The parameters of a saved search; those that were given beside its name win."""
 
     def __init__(self, store: Store, name: str) -> None:
-        self._query: dict[str, Json] = dict(userdata.saved_search(store, name).query) if name else {}  # type: ignore[arg-type]  # JSON as it was put
+        self._query: Mapping[str, object] = _search(store, name) if name else {}
 
     def text(self, key: str) -> str:
         value = self._query.get(key)

@@ -1,21 +1,22 @@
-"""Routes for what people say about the history: pins, notes, saved searches, stored baselines.
+"""Routes for what people say about the history: pins, notes, saved questions, stored baselines.
 
 Whoever may ask may read them; writing is for this machine (`query.bodies.only_from_here`), and never for a page of
 another origin (`query.guard`).
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from query import baselines, bodies, times, userdata
+from query.access import CALLER_KEY
 from query.baselines import Question
 from query.errors import BadReference
 from query.manifests import flattened, without_secrets
 from query.models_drift import NotCompared
-from query.models_userdata import Notes, Pins, SavedSearches, StoredBaseline, StoredBaselines
+from query.models_userdata import Notes, Pins, SavedQuestions, StoredBaseline, StoredBaselines
 from query.refs import known_kinds
 from query.userdata import About, Content
 from query.web import Context, Here, Tz, Windowed, answer
@@ -78,28 +79,51 @@ async def delete_note(here: Here, identity: str) -> Response:
 
 
 @router.get("/saved")
-async def saved(here: Here, request: Request) -> Response:
-    """Saved searches."""
-    return await answer(here, lambda: SavedSearches(items=userdata.saved(here.store)), request=request)
+async def saved(
+    here: Here,
+    request: Request,
+    kind: Annotated[Literal["", "sql", "search"], Query(description="Only these.")] = "",
+) -> Response:
+    """SQL queries and searches that were saved for everybody, by name."""
+    return await answer(here, lambda: SavedQuestions(items=userdata.saved(here.store, kind or None)), request=request)
 
 
 @router.get("/saved/{name}")
-async def saved_search(here: Here, request: Request, name: str) -> Response:
-    """One saved search."""
-    return await answer(here, lambda: userdata.saved_search(here.store, name), request=request)
+async def saved_question(here: Here, request: Request, name: str) -> Response:
+    """One saved query or search."""
+    return await answer(here, lambda: userdata.saved_question(here.store, name), request=request)
 
 
 @router.put("/saved/{name}", dependencies=[Written])
 async def put_saved(here: Here, request: Request, name: str) -> Response:
-    """Keep a question (a JSON object) under a name."""
-    body = await bodies.json_body(request)
-    return await answer(here, lambda: userdata.put_saved(here.store, name, body, now=here.clock()))
+    """Keep a question under a name: `{"kind": "sql", "text": "SELECT …", "params": {"ns": "shop"}}`, or
+    `{"kind": "search", "params": {"value": "…", "kind": "deploy"}}`. It replaces what had this name."""
+    question = _question(await bodies.json_body(request))
+    by = str(request.scope.get(CALLER_KEY, ""))
+    return await answer(here, lambda: userdata.put_saved(here.store, name, question, by=by, now=here.clock()))
 
 
 @router.delete("/saved/{name}", dependencies=[Written])
 async def delete_saved(here: Here, name: str) -> Response:
-    """Forget a saved search."""
+    """Forget a saved query or search."""
     return await answer(here, lambda: userdata.delete_saved(here.store, name, now=here.clock()))
+
+
+def _question(body: Mapping[str, Json]) -> userdata.Question:
+    params = body.get("params", {})
+    if strangers := sorted(body.keys() - {"kind", "text", "params"}):
+        raise BadReference(f"{strangers[0][:40]!r} means nothing here.", "There are kind, text, params.")
+    if not isinstance(params, dict) or any(map(_nested, params.values())):
+        raise BadReference("The parameters are no object of plain values and lists.", 'Send {"params": {"a": "b"}}.')
+    match bodies.text(body, "kind"):
+        case "sql" | "search" as kind:
+            return userdata.Question(kind=kind, text=bodies.text(body, "text"), params=params)
+        case strange:
+            raise BadReference(f"{strange[:40]!r} is no kind of question.", "There are sql and search.")
+
+
+def _nested(value: Json) -> bool:
+    return any(isinstance(each, dict | list) for each in (value if isinstance(value, list) else [value]))
 
 
 @router.get("/baselines")

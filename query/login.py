@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from query import problems
-from query.access import EVERYTHING, NOTHING, SCOPE_KEY, Reach
+from query.access import CALLER_KEY, EVERYTHING, NOTHING, SCOPE_KEY, Reach
 from query.guard import problem_response
 from query.settings import QuerySettings
 
@@ -101,6 +101,7 @@ class Login:
             await caller(scope, receive, send)
             return
         scope[SCOPE_KEY] = caller.reach
+        scope[CALLER_KEY] = caller.name
         try:
             await self._app(scope, receive, self._watched(scope, token, caller, send))
         except _Ended:

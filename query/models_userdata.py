@@ -1,10 +1,13 @@
-"""The shapes of what people say about the history: pins, notes, saved searches, stored baselines."""
+"""The shapes of what people say about the history: pins, notes, saved questions, stored baselines."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from query.models_drift import NotCompared
+
+SavedKind = Literal["sql", "search"]
 
 
 class Pin(msgspec.Struct, kw_only=True, frozen=True):
@@ -31,11 +34,15 @@ class Note(msgspec.Struct, kw_only=True, frozen=True):
     updated: datetime
 
 
-class SavedSearch(msgspec.Struct, kw_only=True, frozen=True):
-    """A question under a name, as it was asked."""
+class Saved(msgspec.Struct, kw_only=True, frozen=True):
+    """A question under a name. sql: `text` is the statement, `params` are its values; search: `params` are those of the
+    request that it was, `text` is what was typed. `by`: who signed in and saved it last, "" where nobody signs in."""
 
     name: str
-    query: dict[str, object]
+    kind: SavedKind
+    text: str
+    params: dict[str, object]
+    by: str
     created: datetime
     updated: datetime
 
@@ -70,10 +77,10 @@ class Notes(msgspec.Struct, kw_only=True):
     items: list[Note]
 
 
-class SavedSearches(msgspec.Struct, kw_only=True):
+class SavedQuestions(msgspec.Struct, kw_only=True):
     """Answer of `/saved`."""
 
-    items: list[SavedSearch]
+    items: list[Saved]
 
 
 class StoredBaselines(msgspec.Struct, kw_only=True):

@@ -1,4 +1,4 @@
-"""What people say about the history, in the store: pins, notes, saved searches, baselines. The only writes of answers.
+"""What people say about the history, in the store: pins, notes, saved questions, baselines. The only writes of answers.
 
 Every write is a whole new row; reading takes the newest of a key and leaves out what is deleted. Names are short and
 plain, texts are bounded, and there are never more than `MOST` of a sort: these tables are read whole.
@@ -15,20 +15,22 @@ import orjson
 import pyarrow as pa
 
 from query.errors import BadReference, QueryError
-from query.models_userdata import Note, Pin, SavedSearch, StoredBaseline
+from query.models_userdata import Note, Pin, Saved, SavedKind, StoredBaseline
 from schema.canonical import Json
 from schema.store import Store
 
 MOST: Final = 10_000
+MOST_SAVED: Final = 1_000
 LONGEST_TEXT: Final = 10_000
 LARGEST_QUERY: Final = 64 << 10
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 _UTC: Final = pa.timestamp("us", "UTC")
+_HELD: Final = {"kind", "text", "params", "by"}
 _TIMES: Final = frozenset(("at", "created", "updated"))
 
 
 class UnknownName(QueryError):
-    """No pin, baseline, note or saved search has this name."""
+    """No pin, baseline, note or saved question has this name."""
 
 
 class TooMuchToKeep(QueryError):
@@ -137,38 +139,56 @@ def delete_note(store: Store, identity: str, *, now: datetime) -> Note:
     return gone
 
 
-# ---- saved searches --------------------------------------------------------------------------------------------------
+# ---- saved questions -------------------------------------------------------------------------------------------------
 
 
-def saved(store: Store) -> list[SavedSearch]:
-    """Every saved search, by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is kept under a name; `params` by name, plain values and lists of them."""
+
+    kind: SavedKind
+    text: str = ""
+    params: Mapping[str, Json]
+
+
+def saved(store: Store, kind: SavedKind | None = None) -> list[Saved]:
+    """Every saved question (of one kind), by name."""
     rows = store.rows("SELECT name, query, created, updated FROM saved FINAL WHERE NOT deleted ORDER BY name")
-    return [
-        SavedSearch(name=name, query=orjson.loads(query), created=made, updated=new) for name, query, made, new in rows
-    ]
+    found = [_saved(*row) for row in rows]
+    return [each for each in found if kind in (None, each.kind)]
 
 
-def saved_search(store: Store, name: str) -> SavedSearch:
+def _saved(name: str, query: str, created: datetime, updated: datetime) -> Saved:
+    held = orjson.loads(query)
+    if held.keys() != _HELD:  # as searches were kept first: nothing but their parameters
+        held = {"kind": "search", "text": "", "params": held, "by": ""}
+    return Saved(name=name, **held, created=created, updated=updated)
+
+
+def saved_question(store: Store, name: str) -> Saved:
     """Raises UnknownName."""
-    return _one(saved(store), name, "saved search", "GET /api/v1/saved lists them.")
+    return _one(saved(store), name, "saved query or search", "GET /api/v1/saved lists them.")
 
 
-def put_saved(store: Store, name: str, query: Mapping[str, Json], *, now: datetime) -> SavedSearch:
-    """Keep a question under a name."""
+def put_saved(store: Store, name: str, question: Question, *, by: str = "", now: datetime) -> Saved:
+    """Keep a question under a name, or another one under the same. Raises BadReference, TooMuchToKeep."""
     checked_name(name)
-    text = orjson.dumps(query).decode()
+    if question.kind == "sql" and not question.text.strip():
+        raise BadReference("The query says nothing.", 'Send {"kind": "sql", "text": "SELECT …", "params": {…}}.')
+    held = {"kind": question.kind, "text": question.text, "params": dict(question.params), "by": by}
+    text = orjson.dumps(held)
     if len(text) > LARGEST_QUERY:
-        raise TooMuchToKeep("The search is too long to be kept.", f"{LARGEST_QUERY} bytes are the most.")
+        raise TooMuchToKeep("The question is too long to be kept.", f"{LARGEST_QUERY} bytes are the most.")
     known = {each.name: each for each in saved(store)}
-    _room(known, name)
-    made = SavedSearch(name=name, query=dict(query), created=_created(known, name, now), updated=now)
-    _write(store, "saved", {"name": name, "query": text, "created": made.created}, now)
-    return made
+    _room(known, name, MOST_SAVED)
+    created = _created(known, name, now)
+    _write(store, "saved", {"name": name, "query": text.decode(), "created": created}, now)
+    return _saved(name, text.decode(), created, now)
 
 
-def delete_saved(store: Store, name: str, *, now: datetime) -> SavedSearch:
+def delete_saved(store: Store, name: str, *, now: datetime) -> Saved:
     """Forget it. Raises UnknownName."""
-    gone = saved_search(store, name)
+    gone = saved_question(store, name)
     _write(store, "saved", {"name": name, "query": "{}", "created": gone.created}, now, deleted=True)
     return gone
 
@@ -243,8 +263,8 @@ def delete_baseline(store: Store, name: str, *, now: datetime) -> StoredBaseline
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
 
-_Named = Pin | SavedSearch | StoredBaseline
-Each = TypeVar("Each", Pin, SavedSearch, StoredBaseline)
+_Named = Pin | Saved | StoredBaseline
+Each = TypeVar("Each", Pin, Saved, StoredBaseline)
 
 
 def _one(found: Sequence[Each], name: str, what: str, hint: str) -> Each:
@@ -258,8 +278,8 @@ def _created(known: Mapping[str, _Named], name: str, now: datetime) -> datetime:
     return known[name].created if name in known else now
 
 
-def _room(known: Mapping[str, _Named], name: str) -> None:
-    if name not in known and len(known) >= MOST:
+def _room(known: Mapping[str, _Named], name: str, most: int = MOST) -> None:
+    if name not in known and len(known) >= most:
         raise TooMuchToKeep(f"There are {len(known)} of them already.", "Delete some first.")
 
 

@@ -83,6 +83,15 @@ def test_json_is_lossless(ask: Ask) -> None:
     assert orjson.loads(told.stdout) == {"a": "=1", "b": 2**64 - 1, "c": None, "d": [1, 2]}
 
 
+def test_a_query_is_kept_once_it_has_answered_and_asked_again_with_other_values(ask: Ask) -> None:
+    query = "SELECT {a:String} AS a, {b:String} AS b"
+    assert ask(query, "--param", "a=1", "--save", "pair").exit_code != 0  # b has no value: nothing is kept
+    assert ask("--saved", "pair").exit_code != 0
+    assert ask(query, "--param", "a=1", "--param", "b=2", "--save", "pair").exit_code == 0
+    assert ask("--saved", "pair", "--param", "b=3", "-o", "csv").stdout.splitlines() == ["a,b", "1,3"]
+    assert query in ask("--list").stdout
+
+
 def test_a_limit_says_that_there_is_more(ask: Ask) -> None:
     told = ask("SELECT name FROM changes", "--limit", "3")
     assert len(told.stdout.splitlines()) == 4
