@@ -10,7 +10,8 @@ import { epochOf, lowerBound, type Model, segAt, type Span, STATE_NAMES, stateAt
 import { ordered } from "./merge";
 import { plant, type Row, rowsOf, type Tree } from "./rows";
 import { reveal, ticks, type View, zoomAt } from "./scale";
-import { describe, type Scene } from "./draw";
+import { describe } from "./draw";
+import type { Scene } from "./shapes";
 import { driftsOf, results } from "./drifts";
 
 export const model = signal<Model | undefined>(undefined);

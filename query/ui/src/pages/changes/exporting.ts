@@ -21,13 +21,3 @@ export function csvLines(change: Change): string[] {
   return listed.map(each => [...head, ...each, ...tail].map(cell).join(","));
 }
 export const csvHead = (sentence: string): string => `# ${sentence.replace(/\s+/g, " ")}\r\n${COLUMNS.join(",")}`;
-
-/** Hand a file to the reader. */
-export function save(name: string, type: string, parts: readonly BlobPart[]): void {
-  const url = URL.createObjectURL(new Blob([...parts], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}

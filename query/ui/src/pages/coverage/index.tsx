@@ -6,7 +6,7 @@ import type { ClusterItem, CoverageReport, Interval, KindItem, Span } from "../.
 import { useAnswer } from "../../api/use";
 import { href, param, windowQuery } from "../../state/url";
 import { command, covered, now, zone } from "../../state/view";
-import { drawAxis, drawWatch } from "../../timeline/draw";
+import { drawAxis, drawWatch } from "../../timeline/strips";
 import { coverageSentence, reasonText } from "../../ui/coverage";
 import { Failure, FailureStrip, Kind, Loading, State } from "../../ui/parts";
 import { useRefresh } from "../../ui/refresh";

@@ -17,7 +17,7 @@ import { ActorName, Failure, isHuman, Kind, Loading, State } from "../../ui/part
 import { SafeText, visible } from "../../ui/safe";
 import { day, hms, instant, many, moment, rfc3339 } from "../../ui/time";
 import { classOf, gapRows } from "../changes/grouping";
-import { save } from "../changes/exporting";
+import { save } from "../../ui/save";
 import type { Blame } from "./ask";
 import { Difference, type Tab } from "./difference";
 import { DriftPanel, EventsPanel, LivesPanel, ValuesPanel } from "./panels";

@@ -6,7 +6,7 @@ import { type Answer, useAnswer } from "../../api/use";
 import { objectHref } from "../../state/object";
 import { go, href, param, windowQuery } from "../../state/url";
 import { command, copy, covered, now, zone } from "../../state/view";
-import { drawAxis } from "../../timeline/draw";
+import { drawAxis } from "../../timeline/strips";
 import { type State as StateName, StateGlyph } from "../../ui/glyphs";
 import { shellWord } from "../../ui/kinds";
 import { Failure, FailureStrip, isHuman, Kind, Loading, OldNew, State, Time } from "../../ui/parts";
