@@ -139,6 +139,7 @@ class _Healing:
         self._reader = reader
         self._parallel = settings.healing.parallel
         self._objects = settings.healing.objects
+        self._together = settings.healing.together
         self._known = known
         self._base, self._top = base, top
         self._items = items
@@ -227,6 +228,7 @@ class _Healing:
         census.explain(self._explained())
         size = max(1, len(self._known), len(self._fresh))
         looks = list(census.next(min(self._reader.room // self._reader.pages(size), self._objects // size)))
+        looks = looks[: max(1, self._together // size)]
         if not looks:
             return False
         self._objects -= size * len(looks)

@@ -175,7 +175,8 @@ class Server:
         if rv < self.world.compacted:
             self.expired.add(kind.id)
             raise Expired("the provided resource version has been compacted")
-        items = [raw for raw in self.world.state(kind.id, namespace, rv) if not name or _named(raw, name)]
+        world = self.world
+        items = world.one(kind.id, namespace, name, rv) if name else world.state(kind.id, namespace, rv)
         start = int(more.partition(":")[2] or 0)
         stop = start + (limit or len(items))
         rest = f"{rv}:{stop}" if stop < len(items) else ""
@@ -266,11 +267,6 @@ class Server:
         data = b"".join(lines)
         places = sorted(self._chance.randrange(len(data) + 1) for _ in range(self._chance.randrange(4))) if data else []
         return [part for part in map(data.__getitem__, map(slice, [0, *places], [*places, len(data)])) if part]
-
-
-def _named(raw: bytes, name: str) -> bool:
-    found: str = orjson.loads(raw)["metadata"]["name"]
-    return found == name
 
 
 def _bookmark(kind: Kind, rv: str, annotations: dict[str, str]) -> bytes:

@@ -60,6 +60,7 @@ class World:
     living: dict[tuple[str, str, str], JsonObject] = field(default_factory=dict)
     caches: dict[str, int] = field(default_factory=dict)
     _lives: int = 0
+    _writes_of: dict[tuple[str, str, str], list[Write]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.caches = dict.fromkeys(self.kinds, self.revision)
@@ -119,6 +120,7 @@ class World:
         )
         self.truth.append(write)
         self.log.append(write)
+        self._writes_of.setdefault(key, []).append(write)
         return write
 
     # ---- what time and people do to the store ---------------------------------------------------------------------
@@ -143,6 +145,8 @@ class World:
         """Etcd is brought back from a backup: what came after never was, and its numbers are given again."""
         self.undone |= {(write.era, write.rv) for write in self.log if write.rv > revision}
         self.log = [write for write in self.log if write.rv <= revision]
+        for key, writes in self._writes_of.items():
+            self._writes_of[key] = [write for write in writes if write.rv <= revision]
         self.living = self._living_at(revision)
         self.revision, self.era = revision, self.era + 1
         self.caches = dict.fromkeys(self.kinds, revision)
@@ -164,6 +168,14 @@ class World:
             if write.kind == kind and (rv is None or write.rv <= rv) and namespace in ("", write.namespace):
                 newest[write.namespace, write.name] = write
         return [newest[key].raw for key in sorted(newest) if newest[key].change != "DELETED"]
+
+    def one(self, kind: str, namespace: str, name: str, rv: int) -> Sequence[bytes]:
+        """The same of one name (of one in each namespace, where `namespace` is empty)."""
+        if not namespace:
+            return [raw for raw in self.state(kind, "", rv) if orjson.loads(raw)["metadata"]["name"] == name]
+        writes = self._writes_of.get((kind, namespace, name), ())
+        newest = next((write for write in reversed(writes) if write.rv <= rv), None)
+        return [newest.raw] if newest is not None and newest.change != "DELETED" else []
 
     def moment(self, seconds: float) -> datetime:
         """The server's wall clock so many seconds after the start."""
