@@ -21,11 +21,13 @@ SETTLED = """
 
 
 @contextmanager
-def generated(scale: float, rate: float, home: Path) -> Iterator[tuple[str, Path]]:
-    """The generating API server as a process, and a kubeconfig for it."""
+def generated(
+    scale: float, rate: float, home: Path, *, churn: float = 0.0, ttl: float = 0.0
+) -> Iterator[tuple[str, Path]]:
+    """The generating API server (`tests.bench.apiserver`) as a process, and a kubeconfig for it."""
     port = free_port()
-    arguments = [sys.executable, "-m", "tests.bench.apiserver", str(port), str(rate), str(scale)]
-    process = subprocess.Popen(arguments)
+    numbers = [str(each) for each in (port, rate, scale, churn, ttl)]
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.apiserver", *numbers])
     url, config = f"http://127.0.0.1:{port}", home / "kubeconfig"
     parts = {"clusters": "cluster", "contexts": "context", "users": "user"}
     values = {"cluster": {"server": url}, "context": {"cluster": "bench", "user": "bench"}, "user": {"token": "none"}}

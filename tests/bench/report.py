@@ -28,6 +28,11 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def slope(times: Sequence[float], values: Sequence[float]) -> float:
+    """By least squares: how much the values grow per unit of time."""
+    return statistics.linear_regression(times, values).slope
+
+
 class Process:
     """What /proc tells of a process: CPU seconds of all its threads, and memory."""
 
@@ -47,6 +52,14 @@ class Process:
     def peak(self) -> int:
         """Most resident bytes so far."""
         return self._status("VmHWM")
+
+    def threads(self) -> int:
+        """How many run now."""
+        return len(list((self._root / "task").iterdir()))
+
+    def descriptors(self) -> int:
+        """How many are open now."""
+        return len(list((self._root / "fd").iterdir()))
 
     def _status(self, name: str) -> int:
         for line in (self._root / "status").read_text().splitlines():

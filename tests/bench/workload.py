@@ -7,13 +7,15 @@ cut from a template, so that making it costs next to nothing beside reading it.
 
 import json
 import random
+import time
 import zlib
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from typing import Final, Literal, NamedTuple
 
 from tests.bench.shapes import MAKERS, Sort
 
 STATES = 6
+BEGAN: Final = b"2026-01-01T00:00:00Z"
+Kind = Literal["ADDED", "MODIFIED", "DELETED"]
 SORTS = (
     Sort("Pod", "pods", "", "v1", 13_000, 0.222),
     Sort("Node", "nodes", "", "v1", 1_000, 0.122),
@@ -21,6 +23,26 @@ SORTS = (
     Sort("EndpointSlice", "endpointslices", "discovery.k8s.io", "v1", 3_000, 0.075),
     Sort("Event", "events", "", "v1", 0, 0.481),
 )
+
+
+class Version(NamedTuple):
+    """One version of an object; `life` counts how often its name was given anew."""
+
+    rv: int
+    life: int
+    state: int
+    stamp: bytes
+
+
+class Change(NamedTuple):
+    """`before`: the version before, if there was one; `at`: seconds of the monotonic clock."""
+
+    rv: int
+    at: float
+    type: Kind
+    number: int
+    version: Version
+    before: Version | None
 
 
 class Template:
@@ -33,36 +55,60 @@ class Template:
         self._kind = zlib.crc32(sort.kind.encode()) & 0xFFFF
         self._parts = json.dumps(body, separators=(",", ":")).encode().split(b"@")
 
-    def fill(self, number: int, rv: int, time: bytes) -> bytes:
+    def fill(self, number: int, version: Version) -> bytes:
         """The object with this number at this version."""
-        holes = {b"NAME": b"object-%d" % number, b"NS": b"team-%d" % (number % 50), b"RV": b"%d" % rv, b"TIME": time}
-        holes[b"UID"] = b"%08x-%04x-4000-8000-%012x" % (number, self._kind, number)
+        holes = {b"NAME": b"object-%d" % number, b"NS": b"team-%d" % (number % 50), b"TIME": version.stamp}
+        holes[b"RV"] = b"%d" % version.rv
+        holes[b"UID"] = b"%08x-%04x-4%03x-8000-%012x" % (number, self._kind, version.life & 0xFFF, number)
         return b"".join([holes.get(part, part) for part in self._parts])
 
 
 class Source:
-    """Objects and changes of one kind; resourceVersions are shared by all kinds of one workload."""
+    """Objects of one kind and how they change; resourceVersions are shared by all kinds of one workload.
 
-    def __init__(self, sort: Sort, seed: int) -> None:
-        """Templates are rendered once."""
+    `churn`: share of the changes of an object that end its life (its next change begins another one).
+    """
+
+    def __init__(self, sort: Sort, seed: int, churn: float = 0.0) -> None:
+        """Templates are rendered once; every object stands at version 1000 + its number."""
         self.sort = sort
+        self.living = {number: Version(1000 + number, 0, 0, BEGAN) for number in range(sort.objects)}
         self._templates = [Template(sort, state) for state in range(STATES)]
         self._random = random.Random(seed)
-        self._state: dict[int, int] = {}
+        self._churn = churn
+        self._lives: dict[int, int] = {}
         self._born = 0
 
-    def initial(self) -> Iterator[bytes]:
-        """Every object at version 1000 + its number."""
-        for number in range(self.sort.objects):
-            self._state[number] = 0
-            yield self._templates[0].fill(number, 1000 + number, b"2026-01-01T00:00:00Z")
-
-    def change(self, rv: int) -> bytes:
-        """The next watch line of this kind."""
-        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    def change(self, rv: int, stamp: bytes) -> Change:
+        """The next change of this kind."""
         if not self.sort.objects:
             self._born += 1
-            return b'{"type":"ADDED","object":%s}\n' % self._templates[self._born % STATES].fill(self._born, rv, time)
+            return self._to("ADDED", self._born, Version(rv, 0, self._born % STATES, stamp))
         number = int(self.sort.objects * self._random.random() ** 2)  # some objects change far more often than others
-        self._state[number] = state = (self._state[number] + 1) % STATES
-        return b'{"type":"MODIFIED","object":%s}\n' % self._templates[state].fill(number, rv, time)
+        before = self.living.get(number)
+        if before is None:
+            self._lives[number] = life = self._lives.get(number, 0) + 1
+            return self._to("ADDED", number, Version(rv, life, 0, stamp))
+        if self._churn and self._random.random() < self._churn:
+            return self.end(number, rv)
+        return self._to("MODIFIED", number, Version(rv, before.life, (before.state + 1) % STATES, stamp))
+
+    def end(self, number: int, rv: int) -> Change:
+        """The object is deleted."""
+        before = self.living.pop(number)
+        return Change(rv, time.monotonic(), "DELETED", number, before._replace(rv=rv), before)
+
+    def fill(self, number: int, version: Version) -> bytes:
+        """A version as served."""
+        return self._templates[version.state].fill(number, version)
+
+    def brief(self, number: int, version: Version) -> bytes:
+        """Its metadata alone."""
+        whole = json.loads(self.fill(number, version))
+        names = ("name", "namespace", "uid", "resourceVersion")
+        return json.dumps({"metadata": {name: whole["metadata"].get(name, "") for name in names}}).encode()
+
+    def _to(self, kind: Kind, number: int, version: Version) -> Change:
+        before = self.living.get(number)
+        self.living[number] = version
+        return Change(version.rv, time.monotonic(), kind, number, version, before)
