@@ -85,7 +85,8 @@ actor_time, actor_source, actor_confidence, noise, gap
 """
 
 MEND_CHANGES = f"""
-INSERT INTO changes ({NARROW}) SELECT {NARROW} FROM events
+INSERT INTO changes ({NARROW}, patch, hash)
+SELECT {NARROW}, if(length(events.patch) <= 4096 AND managed = '', events.patch, ''), hash FROM events
 WHERE {YOUNG} AND (resource, `group`, uid, epoch, rv_order, op) NOT IN (
     SELECT resource, `group`, uid, epoch, rv_order, op FROM changes WHERE {YOUNG}
 )

@@ -1,14 +1,14 @@
 """What changed in (from, to]: a list that says how many changes it hid, in an order that pages can rely on.
 
-Two tables answer together: `changes` (time first, narrow) finds the page, `events` (object first) gives patch and hash
-for just those rows. With a label selector the state itself decides, so `events` finds the page too; versions whose
-state was left out are rebuilt to be judged.
+`changes` (time first, narrow) has all of a page but large patches and managedFields: these come from `events` (object
+first), where every row costs the unpacking of its neighbours. With a label selector the state itself decides, so
+`events` finds the page too; versions whose state was left out are rebuilt to be judged.
 
 A cursor holds the window, the log position of the first page, and the place of the last row: what is recorded while
 someone pages does not shift the pages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from query.scope import ChangeFilter, where, window
 from query.times import rfc3339
 from schema.events import Event
 from schema.rows import rv_order
-from schema.store import Store
+from schema.store import Row, Store
 
 MOST = 10_000
 STREAM_PAGE = 2_000
@@ -30,6 +30,8 @@ _ORDER = ("ts", "resource", "`group`", "rv_order", "cluster", "namespace", "name
 
 _TYPES = {"ts": "DateTime64(6, 'UTC')", "rv_order": "UInt64", "epoch": "UInt64"}
 _CURSOR = 4 + len(_ORDER)
+_TS = records.NAMES.index("ts")
+_PATCH = -3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -176,18 +178,29 @@ def _page(store: Store, ask: Ask, head: int, last: list[cursors.Scalar]) -> list
             {where([*within, "origin != 'checkpoint'", matches])}
             ORDER BY {_order(ask)} LIMIT 1 BY {records.KEY} LIMIT {ask.limit + 1}"""
         return records.events(store.rows(sql, params))
+    within.append("log_order <= {head:UInt64}")
     params["head"] = head
-    page = f"""FROM changes FINAL {where([*within, "log_order <= {head:UInt64}"])}
-        ORDER BY {_order(ask)} LIMIT {ask.limit + 1}"""
-    narrow = store.rows(f"SELECT {records.NARROW} {page}", params)
+    sql = f"SELECT {records.NARROW} FROM changes FINAL {where(within)} ORDER BY {_order(ask)} LIMIT {ask.limit + 1}"
+    narrow = store.rows(sql, params)
     if not narrow:
         return []
-    # Every column costs a look into each granule: from the wide table only what the narrow one has not.
+    return records.joined(narrow, _wide(store, within, params, narrow))
+
+
+def _wide(store: Store, within: Sequence[str], params: dict[str, object], narrow: Sequence[Row]) -> list[Row]:
+    """Patches and hashes of a page. FINAL would read them of the whole window: here its rows are bounded by time."""
+    times = [row[_TS] for row in narrow]
+    params = {**params, "first": min(times), "last": max(times)}
+    page = [*within, "ts >= {first:DateTime64(6, 'UTC')}", "ts <= {last:DateTime64(6, 'UTC')}"]
+    small = store.rows(f"SELECT {records.IDENTITY}, {records.SMALL} FROM changes {where(page)}", params)
+    if all(row[_PATCH] for row in small):
+        return list(small)
+    # Every row costs the unpacking of its neighbours: only what `changes` has not.
     sql = f"""
-        SELECT {records.KEY}, {records.WIDE} FROM events
-        WHERE ({records.KEY}) IN (SELECT {records.KEY} {page})
-          {"".join(f" AND {each}" for each in window(params, ask.after, ask.until))}"""
-    return records.joined(narrow, store.rows(sql, params))
+        SELECT {records.IDENTITY}, {records.WIDE} FROM events
+        WHERE ({records.KEY}) IN (SELECT {records.KEY} FROM changes {where([*page, "patch = ''"])})
+          AND {page[-2]} AND {page[-1]}"""
+    return [*(row for row in small if row[_PATCH]), *store.rows(sql, params)]
 
 
 def _selected(store: Store, ask: Ask, found: list[Event]) -> list[Event]:

@@ -21,20 +21,29 @@ WITHOUT_OBJECT = EVENT_COLUMNS.replace("`object`", "''")
 """EVENT_COLUMNS for lists: the state stays on disk. No alias: conditions on `object` must still mean the column."""
 
 
-_WIDE = ("since", "patch", "managed", "hash")
-_NAMES = EVENT_COLUMNS.replace("`", "").split(", ")
-_KEY_PLACES = [_NAMES.index(name) for name in KEY.replace("`", "").split(", ")]
-_WIDE_PLACES = [_NAMES.index(name) for name in _WIDE]
+_WIDE = ("patch", "managed", "hash")
+_NOWHERE = {"since": "NULL"} | dict.fromkeys((*_WIDE, "object"), "''")
+NAMES = EVENT_COLUMNS.replace("`", "").split(", ")
+"""Columns of a row of EVENT_COLUMNS or NARROW."""
+
+IDENTITY = "cluster, uid, epoch, rv_order, op"
+"""KEY as far as it tells versions apart: a uid has one name."""
+
+_KEY_PLACES = [NAMES.index(name) for name in IDENTITY.split(", ")]
+_WIDE_PLACES = [NAMES.index(name) for name in _WIDE]
+
+NARROW = ", ".join(_NOWHERE.get(name, f"`{name}`") for name in NAMES)
+"""EVENT_COLUMNS from `changes`, without what is large (`since` is said of checkpoints alone); `joined` fills it in."""
 
 WIDE = ", ".join(_WIDE)
-"""What `events` has and `changes` has not, without the state."""
+"""What NARROW lacks, as `events` has it."""
 
-NARROW = ", ".join("''" if name in (*_WIDE, "object") else f"`{name}`" for name in _NAMES)
-"""EVENT_COLUMNS as far as `changes` has them; `joined` fills in the rest."""
+SMALL = WIDE.replace("managed", "''")
+"""The same from `changes`, where a patch is '' when it and managedFields are in `events` alone."""
 
 
 def joined(narrow: Iterable[Row], wide: Iterable[Row]) -> list[Event]:
-    """Rows of NARROW in their order, with those of KEY and WIDE; what `events` does not have is left out."""
+    """Rows of NARROW in their order, with those of IDENTITY and WIDE; what has none is left out: it is not whole yet."""
     known = {row[: len(_KEY_PLACES)]: row[len(_KEY_PLACES) :] for row in wide}
     found = []
     for row in narrow:

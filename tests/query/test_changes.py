@@ -4,6 +4,7 @@ import random
 
 import orjson
 import pytest
+from msgspec import Raw
 
 from query import changes, inventory
 from query.changes import Ask
@@ -85,6 +86,27 @@ def test_an_observation_that_is_stored_twice_is_listed_once(store: ChdbStore, hi
     history.events = [event]
     history.store(store)
     assert [each.id for each in changes.changes(store, ask(history)).items] == [event.id]
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["with patches", "from before they stood in changes"])
+def test_a_change_is_whole_however_large_it_is_and_however_old_its_row(
+    store: ChdbStore, history: History, before: bool
+) -> None:
+    told = [history.put("pods", "shop/a", {"n": 0}, at=1, origin="list")]
+    told[0].managed = Raw(b'[{"manager":"kubelet"}]')
+    told += [history.put("pods", "shop/a", {"n": n, "text": "x" * n}, at=1 + n) for n in (1, 9_000)]
+    told.append(history.delete("pods", "shop/a", at=10_000))
+    history.store(store)
+    if before:
+        emptied = "UPDATE patch = '', hash = '' WHERE cluster = {c:String} SETTINGS mutations_sync = 1"
+        store.command(f"ALTER TABLE changes {emptied}", {"c": history.cluster})
+    wanted = Ask(
+        filter=ChangeFilter(scope=Scope(clusters=(history.cluster,)), first_sight=True), after=at(0), until=at(20_000)
+    )
+    found = changes.changes(store, wanted).items
+    assert [(each.id, each.patch, each.managed, each.hash) for each in found] == [
+        (each.id, each.patch, each.managed, each.hash) for each in told
+    ]
 
 
 def test_a_selector_judges_the_state_as_of_the_change_also_where_it_was_left_out(
