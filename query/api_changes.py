@@ -10,11 +10,11 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Message, Send
 
-from query import changes, coverage, feeds, people, problems, timeline
+from query import changes, coverage, feeds_read, people, problems, timeline
 from query.api_objects import IMMUTABLE
 from query.changes import Ask
 from query.coverage import Window
-from query.feeds import FeedChange, Follower
+from query.feeds import Follower
 from query.models import ChangePage
 from query.problems import Refused
 from query.scope import ChangeFilter
@@ -114,7 +114,7 @@ async def feed(
 ) -> Response:
     """Change events as they are stored, as SSE or JSON Lines; resumable by `Last-Event-ID` or `after`."""
     token = last_event_id or after
-    position = feeds.read_token(token) if token else None
+    position = feeds_read.read_token(token) if token else None
     follower = await here.feed.start(lambda: _chosen(here, params), position)
     if format == "jsonl" or (not format and wants(request, *LINES)):
         return FeedResponse(_jsonl(follower), JSONL, here.settings.feed_patience)
@@ -153,18 +153,12 @@ def _chosen(here: Context, params: FilterParams) -> ChangeFilter:
 async def _jsonl(follower: Follower) -> AsyncGenerator[bytes, None]:
     """Items as lines; a bookmark line keeps a quiet connection alive and moves the token."""
     yield b"\n"
-    async for batch in follower.batches():
-        yield b"".join(msgspec.json.encode(item) + b"\n" for item in batch)
+    async for chunk in follower.chunks():
+        yield chunk.jsonl
 
 
 async def _sse(follower: Follower) -> AsyncGenerator[bytes, None]:
     """`id` is the resume token. A bookmark carries it too, with an event type of its own."""
     yield b"retry: 2000\n\n: following\n\n"
-    async for batch in follower.batches():
-        yield b"".join(_sse_event(item) for item in batch)
-
-
-def _sse_event(item: FeedChange | feeds.Notice) -> bytes:
-    kind = "change" if isinstance(item, FeedChange) else item.type
-    # JSON as msgspec writes it holds no line break.
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (item.token.encode(), kind.encode(), msgspec.json.encode(item))
+    async for chunk in follower.chunks():
+        yield chunk.sse

@@ -10,7 +10,9 @@ from query.sql.bounds import Bounds
 class QuerySettings:
     """Times in seconds. `hosts`: names besides the loopback ones under which the API may be addressed ("*" = any).
 
-    `feed_settle`: how old a position must be before the feed goes past it, where several writers share the store.
+    `feed_clients`: at once, with at most `feed_lanes` different filters or rights, whose newest changes take
+    `feed_memory` bytes. `feed_settle`: how old a position must be before the feed goes past it, where several writers
+    share the store.
     `rate`: requests per second of one caller where callers sign in; `recheck`: how often long answers look whether
     their caller may still see them.
     """
@@ -20,7 +22,9 @@ class QuerySettings:
     streams: int = 4
     patience: float = 10.0
     page: int = 500
-    feed_clients: int = 64
+    feed_clients: int = 1000
+    feed_lanes: int = 64
+    feed_memory: int = 64 << 20
     feed_poll: float = 0.5
     feed_heartbeat: float = 15.0
     feed_batch: int = 500

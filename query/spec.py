@@ -6,7 +6,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from query.feeds import FeedChange, Notice
+from query.feeds_read import FeedChange, Notice
 from query.kubeevents import SaidAbout
 from query.models import (
     ChangePage,

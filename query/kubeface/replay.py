@@ -19,7 +19,8 @@ from typing import Literal
 import orjson
 
 from query import records, timeline
-from query.feeds import Feed, FeedChange, Notice
+from query.feeds import Feed
+from query.feeds_read import FeedChange, Notice
 from query.kubeface import past, said
 from query.kubeface.past import Ask, View
 from query.readers import Readers

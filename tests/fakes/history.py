@@ -227,13 +227,13 @@ class History:
         )
         self._names |= {each.resource + (f".{each.group}" if each.group else ""): each for each in kinds}
 
-    def store(self, store: Store) -> None:
-        """Insert what was told since the last call."""
+    def store(self, store: Store, *, recorded: datetime | None = None) -> None:
+        """Insert what was told since the last call; `recorded`: when the ledger was written."""
         number = next(TOKENS)
         if self.events:
             store.insert("events", event_rows(self.events), token=f"events-{number}")
         if self.ledger:
-            store.insert("coverage", coverage_rows(self.ledger, at=at(number)), token=f"coverage-{number}")
+            store.insert("coverage", coverage_rows(self.ledger, at=recorded or at(number)), token=f"coverage-{number}")
         if self.kinds:
             store.insert("kinds", kind_rows(self.kinds), token=f"kinds-{number}")
         self.events, self.ledger, self.kinds = [], [], []

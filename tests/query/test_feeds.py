@@ -15,7 +15,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from query.app import create_app
-from query.feeds import write_token
+from query.feeds_read import write_token
 from query.settings import QuerySettings
 from schema.chdb import ChdbStore
 from tests.fakes.history import History
