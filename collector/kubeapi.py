@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 from msgspec import Raw
 
+from collector import deepjson
 from collector.clock import Clock, numeric
 from collector.cluster import BadAnswer, ClusterError, Discovery, Page, Silent, Unauthorized, Unreachable, bookmarked
 from collector.discovery import Discoverer, Fetched
@@ -103,6 +104,17 @@ class _Object(msgspec.Struct):
 
 
 _list: Final = msgspec.json.Decoder(_List)
+_meta: Final = msgspec.json.Decoder(_Meta)
+
+
+def _read_list(body: bytes) -> _List:
+    """Also where an item is nested too deeply to be parsed: that one becomes a gap, its neighbours are as they are."""
+    try:
+        return _list.decode(body)
+    except RecursionError:
+        parts = deepjson.members(body)
+        items = [Raw(item) for item in deepjson.elements(parts["items"])]
+        return _List(metadata=_meta.decode(parts["metadata"]), items=items)
 
 
 class KubeApi:
@@ -165,8 +177,8 @@ class KubeApi:
         async with self._get(path, params, headers, what=what) as answer:
             body = await _body(answer, what)
         try:
-            found = _list.decode(body)
-        except (msgspec.MsgspecError, RecursionError) as error:
+            found = _read_list(body)
+        except (msgspec.MsgspecError, ValueError, KeyError, RecursionError) as error:
             raise BadAnswer(f"{what}: the answer is not a list ({len(body)} bytes): {error}") from error
         if not found.metadata.resource_version:
             raise BadAnswer(f"{what}: the list carries no resourceVersion, it cannot be watched")

@@ -187,6 +187,13 @@ async def test_what_is_no_list_is_a_bad_answer_without_its_content(bench: Bench,
         await bench.api.page(PODS, "")
 
 
+async def test_an_item_too_deep_to_be_parsed_does_not_cost_its_page(bench: Bench) -> None:
+    deep = '{"a":' * 5000 + "1" + "}" * 5000
+    bench.answer(f'{{"metadata":{{"resourceVersion":"9","continue":"c"}},"items":[{deep},{{"b":2}}]}}')
+    page = await bench.api.page(PODS, "")
+    assert (page.rv, page.more, page.items) == ("9", "c", [deep.encode(), b'{"b":2}'])
+
+
 async def test_a_list_may_come_compressed(bench: Bench) -> None:
     body = gzip.compress(b'{"metadata":{"resourceVersion":"9"},"items":[{"a":1}]}')
     bench.answer(body, headers={"Content-Encoding": "gzip"})
