@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import access, canvas, embedded, kafka, outage, questions, real, restart, soak
+from tests.bench import absence, access, canvas, embedded, kafka, outage, questions, real, restart, soak
 from tests.bench.report import figure, median, say
 
 
@@ -31,6 +31,7 @@ SUITES: dict[str, Callable[[Path, float | None], None]] = {
     "canvas": lambda _home, _seconds: canvas.run(),
     "restart": lambda home, _seconds: restart.run(home),
     "soak": lambda home, seconds: soak.run(home, seconds=seconds or 7200),
+    "absence": lambda home, _seconds: absence.run(home),
     "access": lambda home, _seconds: access.run(home),
     "questions": lambda home, _seconds: questions.run(home, events=1_000_000),
 }
