@@ -54,6 +54,8 @@ RECORDED: Final = (*PREFIXES, "customresourcedefinitions.apiextensions.k8s.io")
 FAULTS: Final = ("kill", "terminate", "freeze", "cut", "stall", "server-kill", "server-freeze", "compact")
 LENGTH: Final = 20.0
 PER_SECOND: Final = 20.0
+PATIENCE: Final = 300.0
+"""Seconds for any step; on a machine of its own each takes a few."""
 SLACK: Final = timedelta(seconds=compare.LIVE + compare.READ)
 """What a stream that counts as current may be behind, and how late etcd's watch is read on a busy machine."""
 COVERED: Final = timedelta(seconds=compare.READ)
@@ -153,15 +155,16 @@ class Run:
 
     def go(self) -> None:
         """All of it, until everything is level again."""
-        self.recorder.start()
+        self.recorder.start(ready=False)
+        self.recorder.wait_ready(PATIENCE)
         self._await_watches()
         self.begun = datetime.now().astimezone()
         with self.writers.writing():
             self._befall()
         self._supervise()
-        self.recorder.wait_ready()
+        self.recorder.wait_ready(PATIENCE)
         for kind in PREFIXES:
-            self.recorder.wait_for(kind, self.etcd.newest(kind), seconds=120)
+            self.recorder.wait_for(kind, self.etcd.newest(kind), seconds=PATIENCE)
         assert self.recorder.stop() == 0, self.recorder.tail()
         self.etcd.stop()
 
@@ -173,7 +176,7 @@ class Run:
             self.recorder.kill()
 
     def _await_watches(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not all(self.recorder.ask("/coverage", kind=kind)["watched"] for kind in PREFIXES):
             assert time.monotonic() < deadline, self.recorder.tail()
             time.sleep(0.2)
