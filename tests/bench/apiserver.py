@@ -141,7 +141,7 @@ class Server:
     async def _follow(self, response: web.StreamResponse, held: Collection, place: int) -> None:
         """Changes as they come, and a bookmark now and then; a reader too slow is cut off, as by an API server."""
         marked = time.monotonic()
-        while True:
+        while place >= held.gone:
             if lines := held.lines(place, BURST):
                 began = time.monotonic()
                 await response.write(b"".join(lines))
@@ -154,6 +154,7 @@ class Server:
                 marked = time.monotonic()
             self.read[held] = place
             await asyncio.sleep(0 if lines else self.pause)
+        self.cut += 1
 
     async def produce(self, held: Collection) -> None:
         """Changes of one kind while they are wanted; paced, or as fast as they are read."""

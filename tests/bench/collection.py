@@ -18,7 +18,8 @@ TRIM: Final = 1000
 class Collection:
     """Objects of one `Source`, with their latest changes. A place is the count of changes before it.
 
-    `sent` and `xor`: how many changes a recorder must have, and their versions, all combined by exclusive or.
+    `sent` and `xor`: how many changes a recorder must have, and their versions, all combined by exclusive or. `gone`:
+    the first place that is still known.
     """
 
     def __init__(self, source: Source, *, ttl: float = 0.0) -> None:
@@ -29,12 +30,12 @@ class Collection:
         self._ttl = ttl
         self._births: deque[Change] = deque()
         self._changes: list[Change] = []
-        self._gone = 0
+        self.gone = 0
 
     @property
     def head(self) -> int:
         """The place after the newest change."""
-        return self._gone + len(self._changes)
+        return self.gone + len(self._changes)
 
     @property
     def last(self) -> int:
@@ -62,15 +63,15 @@ class Collection:
         while len(self._changes) > TRIM and self._changes[TRIM].at < old:
             self.forgotten = self._changes[TRIM - 1].rv
             del self._changes[:TRIM]
-            self._gone += TRIM
+            self.gone += TRIM
 
     def after(self, rv: int) -> int:
         """The place of the first change above a version that is not forgotten."""
-        return self._gone + bisect_right(self._changes, rv, key=_rv)
+        return self.gone + bisect_right(self._changes, rv, key=_rv)
 
     def lines(self, place: int, most: int) -> list[bytes]:
         """Watch lines from a place on."""
-        start = place - self._gone
+        start = place - self.gone
         return [
             b'{"type":"%s","object":%s}\n' % (change.type.encode(), self.source.fill(change.number, change.version))
             for change in self._changes[start : start + most]

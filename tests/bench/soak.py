@@ -84,6 +84,7 @@ def _sample(recorder: Recorder, server: str, http: urllib3.PoolManager) -> Sampl
         "threads": process.threads(),
         "cpu": process.cpu(),
         "store": _bytes(recorder.data / "store") / 1e6,
+        "load": os.getloadavg()[0],
         "lag": _lag(recorder, server, http),
     }
 
@@ -136,10 +137,10 @@ def _read(samples: Path) -> list[Sample]:
 def tell(samples: list[Sample]) -> None:
     """Slopes by least squares, per hour, after the first sixth of the time."""
     steady = samples[int(len(samples) * WARM) :]
-    hours = [sample["at"] / 3600 for sample in steady]
+    hours, load = [sample["at"] / 3600 for sample in steady], median([sample["load"] for sample in steady])
     for name, unit in (("rss", "MB"), ("descriptors", ""), ("threads", ""), ("lag", "s"), ("store", "MB")):
         values = [sample[name] for sample in steady]
-        known = {"median": median(values), "most": max(values), "hours": round(hours[-1], 2)}
+        known = {"median": median(values), "most": max(values), "hours": round(hours[-1], 2), "load": round(load, 1)}
         figure(f"soak, slope of {name}", slope(hours, values), f"{unit} per hour".strip(), **known)
     lags = [sample["lag"] for sample in steady]
     figure("soak, lag p50", median(lags), "s", p99=quantile(lags, 0.99))
