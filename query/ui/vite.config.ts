@@ -15,6 +15,7 @@ export default defineConfig({
     target: ["chrome123", "firefox121", "safari17.5"], // light-dark(), :has()
   },
   server: {
+    fs: { allow: ["../.."] }, // the guide, whose examples the SQL page shows
     port: 5173,
     proxy: Object.fromEntries(["/api", "/version", "/readyz", "/openapi.json"].map(at => [at, { target: server, changeOrigin: true }])),
   },

@@ -6,6 +6,9 @@ from urllib.parse import urlencode
 from tests.ui.serving import Demo
 
 WEB = "prod-eu/shop/deployments.apps/web"
+PER_CLASS = """SELECT toStartOfInterval(ts, INTERVAL 10 SECOND) AS slot, countIf(class = 'status') AS status,
+       countIf(class = 'spec') AS spec, countIf(class = 'rollout') AS rollouts
+FROM changes WHERE origin != 'list' GROUP BY slot ORDER BY slot"""
 
 
 def views(demo: Demo) -> dict[str, str]:
@@ -24,6 +27,9 @@ def views(demo: Demo) -> dict[str, str]:
         "drift": address("drift", {}),
         "rollouts": address("rollouts", {}),
         "coverage": address("coverage", {}),
+        "search": address("search", {"value": "*:1.9.0"}),
+        "sql": address("sql", {"sql": PER_CLASS}),
+        "noise": address("noise", {**span, "rule": "pods status kwok"}),
     }
 
 

@@ -11,14 +11,16 @@ import { go, href, page, param, place } from "./state/url";
 import { command, confirm, copy, covered, needEyes, notice, now, said, turnTheme, turnZone, zone } from "./state/view";
 import { Brand, FindIcon, Legend, ThemeIcon } from "./ui/glyphs";
 import { shortKind } from "./ui/kinds";
-import { CoverageChip, Dialog, Failure } from "./ui/parts";
+import { CoverageChip, Dialog, Failure, useClosing } from "./ui/parts";
 import { RangeDialog } from "./ui/range";
 import { useRefresh } from "./ui/refresh";
 import { visible } from "./ui/safe";
 import { duration, hms, instant, moment, zoneName } from "./ui/time";
 
 const PAGES = import.meta.glob<{ default: ComponentType }>("./pages/*/index.tsx");
-const NAV: readonly (readonly [string, string])[] = [["home", "Home"], ["timeline", "Timeline"], ["changes", "Changes"], ["compare", "Compare"], ["drift", "Drift"], ["rollouts", "Rollouts"], ["coverage", "Coverage"]];
+const NAV: readonly (readonly [string, string])[] = [["home", "Home"], ["timeline", "Timeline"], ["changes", "Changes"], ["compare", "Compare"], ["drift", "Drift"], ["rollouts", "Rollouts"], ["coverage", "Coverage"], ["search", "Search"], ["sql", "SQL"], ["noise", "Noise"]];
+/** Of these there are first so many on a phone, then on a narrow desk; the others are behind "More". */
+const ON_PHONE = 4, ON_DESK = 5;
 const known = (id: string) => PAGES[`./pages/${id}/index.tsx`];
 const OPEN = signal<"" | "keys" | "range" | "command">("");
 
@@ -62,11 +64,8 @@ function Bar() {
     <header class="bar">
       <a class="brand" href={href("home")}><Brand /><span>Kubelapse</span></a>
       <nav class="nav" aria-label="Pages">
-        {NAV.filter(([id]) => known(id)).map(([id, name]) => (
-          <a key={id} href={href(id)} class={id === "coverage" || id === "rollouts" ? "desk" : ""} aria-current={id === page.value || (id === "timeline" && page.value === "object") ? "page" : undefined}>
-            {name}{id === "home" && needEyes.value > 0 && <span class="n" title={`${needEyes.value} things need eyes`}>{needEyes.value}</span>}
-          </a>
-        ))}
+        {NAV.map(([id, name], n) => <NavLink key={id} id={id} name={name} class={n < ON_PHONE ? "" : n < ON_DESK ? "desk" : "wide"} />)}
+        <More />
       </nav>
       <span class="grow" />
       <button type="button" class="btn plain icon phone" aria-label="Filter" onClick={() => { document.querySelector(".scope")?.classList.toggle("find"); document.querySelector<HTMLInputElement>(".filter")?.focus(); }}><FindIcon /></button>
@@ -75,6 +74,24 @@ function Bar() {
       <button type="button" class="btn plain icon" aria-label="Light or dark" onClick={turnTheme}><ThemeIcon /></button>
       <button type="button" class="btn plain icon" aria-label="Keyboard help" onClick={() => (OPEN.value = "keys")}>?</button>
     </header>
+  );
+}
+
+const NavLink = ({ id, name, class: kind }: { id: string; name: string; class: string }) => (
+  <a href={href(id)} class={kind} aria-current={id === page.value || (id === "timeline" && page.value === "object") ? "page" : undefined}>
+    {name}{id === "home" && needEyes.value > 0 && <span class="n" title={`${needEyes.value} things need eyes`}>{needEyes.value}</span>}
+  </a>
+);
+/** The pages that the bar has no room for; it bears the name of the one that is open. */
+function More() {
+  const box = useRef<HTMLDetailsElement>(null), here = NAV.findIndex(([id]) => id === page.value);
+  useClosing(box);
+  useEffect(() => { if (box.current) box.current.open = false; }, [place.value]);
+  return (
+    <details class={`pop more ${here >= ON_DESK ? "here" : here >= ON_PHONE ? "here-phone" : ""}`} ref={box}>
+      <summary>More</summary>
+      <div>{NAV.slice(ON_PHONE).map(([id, name], n) => <NavLink key={id} id={id} name={name} class={n < ON_DESK - ON_PHONE ? "phone" : ""} />)}</div>
+    </details>
   );
 }
 

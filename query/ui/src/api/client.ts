@@ -44,9 +44,17 @@ export async function ask<T>(path: string, query: Params = {}, signal?: AbortSig
   }
 }
 
-async function once(url: string, signal?: AbortSignal): Promise<Response | undefined> {
+/** Everything that is no GET, once: what may have been done is not done again by itself. Raises as `ask` does. */
+export async function send(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown, signal?: AbortSignal, query: Params = {}): Promise<Response> {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { Accept: "application/json", "Content-Type": "application/json" } };
+  const answer = await once(apiUrl(path, query), signal, { method, ...sent });
+  if (answer?.ok) return answer;
+  throw await failure(answer);
+}
+
+async function once(url: string, signal?: AbortSignal, more: RequestInit = {}): Promise<Response | undefined> {
   try {
-    return await fetch(url, { headers: { Accept: "application/json" }, ...(signal ? { signal } : {}) });
+    return await fetch(url, { headers: { Accept: "application/json" }, ...more, ...(signal ? { signal } : {}) });
   } catch (error) {
     if (isAbort(error)) throw error;
     return undefined;

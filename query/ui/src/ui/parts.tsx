@@ -36,9 +36,8 @@ export function ActorName({ actor, op }: { actor: Actor; op?: string }) {
 /** Field managers behind which a person sits. */
 export const isHuman = (actor: Actor): boolean => actor.name.includes("@") || /^(kubectl|k9s|lens|headlamp|openlens|oc)\b/i.test(actor.name);
 
-export function CoverageChip({ coverage, from, to }: { coverage: Coverage; from: number; to: number | undefined }) {
-  const found = verdict(coverage, from, to, now.value, zone.value);
-  const box = useRef<HTMLDetailsElement>(null);
+/** A disclosure that floats closes with Escape, and when the pointer goes down elsewhere. */
+export function useClosing(box: { readonly current: HTMLDetailsElement | null }): void {
   useEffect(() => {
     const close = (event: Event) => {
       const inside = event.target instanceof Node && box.current?.contains(event.target);
@@ -48,6 +47,12 @@ export function CoverageChip({ coverage, from, to }: { coverage: Coverage; from:
     addEventListener("keydown", close);
     return () => { removeEventListener("pointerdown", close); removeEventListener("keydown", close); };
   }, []);
+}
+
+export function CoverageChip({ coverage, from, to }: { coverage: Coverage; from: number; to: number | undefined }) {
+  const found = verdict(coverage, from, to, now.value, zone.value);
+  const box = useRef<HTMLDetailsElement>(null);
+  useClosing(box);
   const spans = [...coverage.gaps.map(each => [each, false] as const), ...coverage.late.map(each => [each, true] as const)];
   return (
     <details class="pop" ref={box}>

@@ -13,9 +13,9 @@ import { Failure, Kind, Loading, OldNew, State, Time } from "../../ui/parts";
 import { inline, Path, SafeText, visible } from "../../ui/safe";
 import { count, instant, many, moment } from "../../ui/time";
 import type { Blame } from "../object/ask";
-import { factsOf, matrix, SIGN, valueOf, WORD, type Mode, type Place, type Seen, type Verdict } from "./matrix";
+import { factsOf, type Life, matrix, type Mode, type Place, presence, type Seen, SIGN, valueOf, type Verdict, WORD } from "./matrix";
 
-interface Item { cluster: string; resource: string; group: string; kind: string; namespace: string; name: string; deleted: boolean }
+interface Item extends Life { cluster: string; resource: string; group: string; kind: string; namespace: string; name: string }
 interface FieldChange { path: string; op: string; before: unknown; after: unknown; by: string | null; when: string | null; comparable: boolean; noise: boolean }
 interface ObjectChange { cluster: string; resource: string; group: string; kind: string; namespace: string; name: string; recreated: boolean; by: string | null; when: string | null; fields: FieldChange[] }
 interface SnapshotDiff {
@@ -40,7 +40,7 @@ export default function Compare() {
   return (
     <div class="page compare">
       <div class="head"><h1>Compare</h1><span class="mut">{visible(param("ns") || "all namespaces")}{param("cluster") && ` in ${visible(param("cluster"))}`}</span></div>
-      {ready && <SideBySide a={a} b={b} />}
+      {ready && <SideBySide a={a} b={b} clusters={clusters.data?.items ?? []} />}
       {!diff.data ? diff.error ? <section class="sheet"><Failure error={diff.error} onRetry={diff.reload} /></section> : diff.slow ? <section class="sheet"><Loading>Comparing two moments …</Loading></section> : null : <Everything diff={diff.data} a={a} b={b} dim={diff.outdated} />}
     </div>
   );
@@ -64,7 +64,7 @@ function Moments({ a, b }: { a: string; b: string }) {
 }
 
 /** Which objects stand side by side: those of one name in several places, or the workloads of one place. */
-function SideBySide({ a, b }: { a: string; b: string }) {
+function SideBySide({ a, b, clusters }: { a: string; b: string; clusters: readonly ClusterItem[] }) {
   const kind = param("kind") || "deployments.apps";
   const listed = useAnswer<{ items: Item[] }>("objects", { ...scopeQuery(), kind, deleted: "true", limit: "2000", q: "" });
   const items = useMemo(() => unique(listed.data?.items ?? []), [listed.data]);
@@ -74,7 +74,7 @@ function SideBySide({ a, b }: { a: string; b: string }) {
   const order = [...pool].sort((x, y) => Number(key(y) === ref) - Number(key(x) === ref));
   const chosen = order.slice(0, MOST);
   const wanted = JSON.stringify([chosen.map(key), a, b]);
-  const places = useTask<Place[]>(chosen.length ? wanted : "", signal => Promise.all(chosen.map(each => see(each, a, b, set !== "", signal))));
+  const places = useTask<Place[]>(chosen.length ? wanted : "", signal => Promise.all(chosen.map(each => see(each, (listed.data?.items ?? []).filter(life => key(life) === key(each)), clusters, a, b, set !== "", signal))));
   const [mode, setMode] = useState<Mode>("ref");
   const [equal, setEqual] = useState(false);
   const [cell, choose] = useState<readonly [number, string] | undefined>(undefined);
@@ -118,8 +118,12 @@ const firstOdd = (cells: readonly (readonly Verdict[])[]): number => Math.max(0,
 const Half = ({ of }: { of: Verdict }) => <span class={`h ${of}`}>{of === "un" ? <i>?</i> : SIGN[of]}</span>;
 const idOf = (of: Item): ObjectId => ({ cluster: of.cluster, namespace: of.namespace, resource: id(of), name: of.name });
 
-async function see(of: Item, a: string, b: string, sameName: boolean, signal: AbortSignal): Promise<Place> {
+/** An object at two moments. Where its lives say that it was not there, nobody is asked for it. */
+async function see(of: Item, lives: readonly Item[], clusters: readonly ClusterItem[], a: string, b: string, sameName: boolean, signal: AbortSignal): Promise<Place> {
+  const since = Date.parse(clusters.find(each => each.cluster === of.cluster)?.watched_since ?? "");
   const one = async (at: string): Promise<Seen> => {
+    const t = instant(at, Date.now(), zone.peek()), known = t === undefined ? "there" : presence(lives, t, Number.isNaN(since) ? undefined : since);
+    if (known !== "there") return known;
     try {
       return factsOf((await ask<ObjectAt>(objectPath(of), at === "now" ? {} : { at }, signal)).object);
     } catch (error) {

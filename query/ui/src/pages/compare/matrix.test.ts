@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { factsOf, judge, matrix, MISSING, UNKNOWN, type Place, type Seen } from "./matrix";
+import { factsOf, judge, matrix, MISSING, presence, UNKNOWN, type Place, type Seen } from "./matrix";
 
 const service = (image: string, replicas = 1, env: Record<string, string> = {}): Seen =>
   factsOf({ kind: "Deployment", spec: { replicas, template: { spec: { containers: [{ name: image.split(":")[0], image, env: Object.entries(env).map(([name, value]) => ({ name, value })) }] } } } });
@@ -39,4 +39,18 @@ it("names the containers only where there are several", () => {
 it("takes every leaf of what is no workload, with paths that blame understands", () => {
   const facts = factsOf({ kind: "ConfigMap", data: { "a.b": "1", url: "x" } });
   expect([...facts.values()]).toEqual([{ label: "a.b", value: "1", path: 'data["a.b"]' }, { label: "url", value: "x", path: "data.url" }]);
+});
+
+describe("presence", () => {
+  const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute), said = (minute: number) => new Date(at(minute)).toISOString();
+  const life = (from: number, to: number | null, created = true) => ({ first_seen: said(from), created, deleted: to !== null, deleted_at: to === null ? null : said(to) });
+  it("is told by lives", () => {
+    const lives = [life(10, 20), life(30, null)];
+    expect([5, 10, 19, 20, 25, 30, 99].map(each => presence(lives, at(each), at(0)))).toEqual(["missing", "there", "there", "missing", "missing", "there", "there"]);
+  });
+  it("is unknown where nobody watched, or before the first sight of what had been there", () => {
+    expect(presence([life(10, null)], at(5), at(7))).toBe("unknown");
+    expect(presence([life(10, null)], at(5), undefined)).toBe("unknown");
+    expect(presence([life(10, null, false)], at(5), at(0))).toBe("unknown");
+  });
 });

@@ -100,3 +100,17 @@ export function matrix(places: readonly Place[], mode: Mode): MatrixRow[] {
 }
 const ORDER = ["image", "replicas", "env", "requests", "limits", "command", "args", "envFrom"];
 const rank = (label: string): number => { const n = ORDER.findIndex(each => label.split(" ").some(word => word === each || word.startsWith(`${each}.`))); return label.startsWith("label ") ? 90 : n < 0 ? 50 : n; };
+
+export interface Life {
+  readonly first_seen: string;
+  /** It began there; false: it had been there before anybody looked. */
+  readonly created: boolean;
+  readonly deleted: boolean;
+  readonly deleted_at: string | null;
+}
+/** Whether an object was there at a moment, as far as its lives tell; `since`: from then on somebody watched. */
+export function presence(lives: readonly Life[], t: number, since: number | undefined): "there" | "missing" | "unknown" {
+  if (lives.some(each => Date.parse(each.first_seen) <= t && !(each.deleted && each.deleted_at && Date.parse(each.deleted_at) <= t))) return "there";
+  if (since === undefined || t < since) return "unknown";
+  return lives.some(each => Date.parse(each.first_seen) > t && !each.created) ? "unknown" : "missing";
+}
