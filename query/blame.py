@@ -42,7 +42,7 @@ def blame(store: Store, event: Event, path: str = "") -> list[BlamedField]:
             f"The history of {ref} before {rfc3339(event.ts)} does not fit together: {error}.",
             "Run `kubelapse verify` to see what is damaged.",
         ) from error
-    owners: dict[str, Owners] = {}
+    owners: dict[tuple[int, int], Owners] = {}
     return [_field(each, value, found[each], owners) for each, value in wanted.items()]
 
 
@@ -65,12 +65,14 @@ def _leaves(state: JsonObject, path: str) -> Sequence[tuple[Path, Json]]:
     return [] if isinstance(value, Absent) else [((*top, *rest), leaf) for rest, leaf in leaves(value)]
 
 
-def _field(path: Path, value: Json, found: Finding, owners: dict[str, Owners]) -> BlamedField:
+def _field(path: Path, value: Json, found: Finding, owners: dict[tuple[int, int], Owners]) -> BlamedField:
     step = found.step
     manager, confidence = step.writer(path)
     since = step.ts
     if found.basis != "change":
-        owner = owners.setdefault(step.id, Owners(step.managed)).of(path)
+        if (place := (step.epoch, step.seq)) not in owners:
+            owners[place] = Owners(step.managed)
+        owner = owners[place].of(path)
         if owner is not None:
             manager, confidence = owner.manager, "high"
         elif found.basis != "creation":

@@ -1,9 +1,9 @@
 """Which change of a window gave a field its value, for many objects at once.
 
-One statement gives, per object and changed path, which change was the newest that wrote there, another what is to be
-said of these changes. Mostly this is the answer: the newest change at or below a field's place. Where it lies above (a
-list written as a whole need not have changed this field) or where a newer one may mean the same item under another
-spelling, the object's changes are walked backwards instead (`query.tracing`), so that every answer rests on values.
+One statement gives, per object and changed path, the newest change that wrote there. Mostly this is the answer: the
+newest change at or below a field's place. Where it lies above (a list written as a whole need not have changed this
+field) or where a newer one may mean the same item under another spelling, the object's changes are walked backwards
+instead (`query.tracing`), so that every answer rests on values.
 """
 
 import logging
@@ -31,12 +31,14 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500
 """Objects whose changes are walked with one statement."""
 
-CHANGES_AT_ONCE = 20_000
-"""Changes that are told of with one statement."""
-
 _LIFE = "cityHash64(cluster, resource, `group`, uid)"
 _ORDER = "bitOr(bitShiftLeft(toUInt128(epoch), 64), toUInt128(seq))"
 """(epoch, seq) as one number, and a life as one: what groups millions of paths must be small."""
+
+_TOLD = (
+    "ts", "ts_error", "toString(manager)", "toString(actor_name)", "toString(actor_confidence)", "rv", "toString(op)",
+)  # fmt: skip
+"""What is to be said of the newest change at a path."""
 
 _WHOLE = "empty(paths) AND (op != 'update' OR seq = 1)"
 
@@ -94,26 +96,25 @@ def touches(
     if names:  # of a few objects the table that is sorted by them tells faster
         table, params["names"] = "events", sorted(set(names))
         conditions += ["name IN {names:Array(String)}", "origin != 'checkpoint'"]
+    newest = ", ".join(f"argMax({each}, place)" for each in _TOLD)
     # Who creates or deletes touches everything; an update without paths (managedFields alone) nothing.
     sql = f"""
-        SELECT change_life, path, max({_ORDER}), min(quiet) FROM (
-            SELECT {_LIFE} AS change_life, path, epoch, seq, op, {rules.hides(params)} AS quiet FROM {table}
-            ARRAY JOIN if({_WHOLE}, [toLowCardinality('')], paths) AS path
+        SELECT any(cluster), any(uid), any(resource), any(`group`), any(cluster_uid), path, max(place), min(quiet),
+            {newest}
+        FROM (
+            SELECT {_LIFE} AS change_life, cluster, uid, resource, `group`, cluster_uid, path, {_ORDER} AS place, ts,
+                ts_error, manager, actor_name, actor_confidence, rv, op, {rules.hides(params)} AS quiet
+            FROM {table}
+            ARRAY JOIN if({_WHOLE}, [toLowCardinality('')], paths) AS path,
+                if({_WHOLE}, [toLowCardinality('')], arrayResize(managers, length(paths))) AS manager
             {where(conditions)})
         GROUP BY change_life, path, path = '' AND op = 'delete'"""
-    newest: dict[tuple[int, int], list[tuple[str, bool]]] = defaultdict(list)
-    for life, path, order, noisy in store.rows(sql, params):
-        newest[life, order].append((path, bool(noisy)))
     parsed: dict[str, Path] = {}
     found: dict[Life, list[Touch]] = defaultdict(list)
-    wanted = list(newest)
-    for start in range(0, len(wanted), CHANGES_AT_ONCE):
-        for row in _changes(store, table, conditions, params, wanted[start : start + CHANGES_AT_ONCE]):
-            told = newest.pop((row[0], row[1]), ())  # a change that stands twice is told once
-            for path, noisy in told:
-                if path not in parsed:
-                    parsed[path] = parse(path)
-                found[row[2], row[3]].append(_touch(row, path, parsed[path], noisy))
+    for row in store.rows(sql, params):
+        if (path := row[5]) not in parsed:
+            parsed[path] = parse(path)
+        found[row[0], row[1]].append(_touch(row, parsed[path]))
     for listed in found.values():
         listed.sort(key=lambda each: (each.epoch, each.seq), reverse=True)
     return found
@@ -127,27 +128,6 @@ def loud(store: Store, scope: Scope, after: datetime, until: datetime, *, rules:
         (cluster, uid)
         for cluster, uid in store.rows(f"SELECT DISTINCT cluster, uid FROM changes {where(conditions)}", params)
     }
-
-
-def _changes(
-    store: Store,
-    table: str,
-    conditions: Sequence[str],
-    params: dict[str, object],
-    wanted: Sequence[tuple[int, int]],
-) -> Sequence[Row]:
-    """What is to be said of these changes."""
-    lives, orders = zip(*wanted, strict=True)
-    sql = f"""
-        SELECT {_LIFE} AS change_life, {_ORDER} AS change_order,
-            cluster, uid, resource, `group`, epoch, seq, ts, ts_error, paths, managers,
-            toString(actor_name), toString(actor_confidence), rv, toString(op), toString(cluster_uid)
-        FROM {table}
-        PREWHERE ({_LIFE}, {_ORDER}) IN (
-            SELECT each.1, each.2 FROM (SELECT arrayJoin(arrayZip(
-                {{lives:Array(UInt64)}}, {{orders:Array(UInt128)}})) AS each))
-        {where(conditions)}"""
-    return store.rows(sql, {**params, "lives": list(lives), "orders": list(orders)})
 
 
 def is_noise(path: Path, among: Sequence[Touch]) -> bool:
@@ -212,12 +192,10 @@ def _walk(
         yield path, Origin(*step.writer(path), step.ts, step.ts_error, step.id)
 
 
-def _touch(row: Row, text: str, path: Path, noisy: bool) -> Touch:
-    cluster, uid, resource, group, epoch, seq, ts, error, paths, managers, actor, confidence, rv, op, cluster_uid = row[
-        2:
-    ]
-    manager = managers[paths.index(text)] if text in paths else ""
+def _touch(row: Row, path: Path) -> Touch:
+    cluster, uid, resource, group, cluster_uid, _, order, noisy, ts, error, manager, actor, confidence, rv, op = row
+    epoch, seq = order >> 64, order & (2**64 - 1)
     event = event_id(
         cluster=cluster, cluster_uid=cluster_uid, kind=kind_id(resource, group), uid=uid, epoch=epoch, rv=rv, op=op
     )
-    return Touch(path, epoch, seq, ts, error, manager, actor, confidence, event, noisy)
+    return Touch(path, epoch, seq, ts, error, manager, actor, confidence, event, bool(noisy))

@@ -190,6 +190,7 @@ class _Walk:
         self.found: dict[Path, Finding] = {}
         self.pending: dict[tuple[str, ...], dict[Path, Json | Absent]] = {}
         self._patcher = Patcher(state)
+        self._cuts: dict[str, tuple[str, ...]] = {}  # the same few places are written again and again
         for path in wanted:
             self.pending.setdefault(_stem(path), {})[path] = value_at(state, path)
 
@@ -197,7 +198,7 @@ class _Walk:
         """Take one change back and see which values it had made."""
         ops: list[JsonObject] = orjson.loads(step.patch)
         self._patcher.apply(invert(ops))
-        stems = {_cut(str(op["path"])) for op in ops}
+        stems = {self._cut(str(op["path"])) for op in ops}
         for stem in [each for each in self.pending if any(_meet(each, other) for other in stems)]:
             self._settle(stem, lambda previous: Finding(step=step, basis="change", previous=previous))
 
@@ -215,6 +216,12 @@ class _Walk:
         for group in self.pending.values():
             self.found |= {path: Finding(step=first, basis=basis) for path in group}
         self.pending.clear()
+
+    def _cut(self, pointer: str) -> tuple[str, ...]:
+        found = self._cuts.get(pointer)
+        if found is None:
+            found = self._cuts[pointer] = _cut(pointer)
+        return found
 
     def _settle(self, stem: tuple[str, ...], finding: Callable[[Json | Absent], Finding], unsure: bool = False) -> None:
         group = self.pending[stem]
