@@ -16,34 +16,23 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import urllib3
 
-from schema.chdb import ChdbStore
 from tests.bench.embedded import generated
 from tests.bench.plot import Panel, draw
 from tests.bench.report import Process, figure, median, quantile, say, slope
+from tests.bench.settled import lag, prove, settle
 from tests.e2e.recorder import Recorder
 
 RATE: Final = 300.0
 EVERY: Final = 10.0
 CHURN: Final = 0.1
 TTL: Final = 600.0
-SETTLED: Final = 120.0
-"""Seconds that the last changes may take until they can be asked for."""
 WARM: Final = 1 / 6
 """Share of the samples before slopes are taken: caches fill, the first merges happen."""
-KNOWN: Final = """
-    SELECT {kind} AS kind, count(), uniqExact(rv), groupBitXor(toUInt64(rv)) FROM {table}
-    WHERE toUInt64(rv) > 1000000 GROUP BY kind
-"""
-TABLES: Final = {"events": "resource", "k8s_events": "'events'"}
-GAPS: Final = "SELECT count() FROM coverage WHERE class = 'gap'"
-
 Sample = dict[str, float]
-# JSON of the generating server: only this module knows it.
-Report = dict[str, Any]
 
 
 def run(home: Path, *, seconds: float, rate: float = RATE) -> None:
@@ -56,13 +45,13 @@ def run(home: Path, *, seconds: float, rate: float = RATE) -> None:
             say(f"samples go to {samples.absolute()}")
             http.request("POST", f"{server}/go?seconds={seconds}")
             _watch(recorder, server, http, samples, seconds)
-            report = _settle(recorder, server, http)
+            report = settle(recorder, server, http)
             audited = recorder.command("audit", "--kubeconfig", str(config))
             say(audited.stdout[-2000:] + audited.stderr[-2000:])
             figure("soak, audit beside exact lists of the server: exit code", audited.returncode, "")
         finally:
             assert recorder.stop() == 0, recorder.tail()
-    _prove(home / "data" / "store", report)
+    prove(home / "data" / "store", report, what="soak")
     tell(_read(samples))
 
 
@@ -85,7 +74,7 @@ def _sample(recorder: Recorder, server: str, http: urllib3.PoolManager) -> Sampl
         "cpu": process.cpu(),
         "store": _bytes(recorder.data / "store") / 1e6,
         "load": os.getloadavg()[0],
-        "lag": _lag(recorder, server, http),
+        "lag": lag(recorder, server, http),
     }
 
 
@@ -97,37 +86,6 @@ def _bytes(root: Path) -> int:
             with suppress(FileNotFoundError):
                 total += (Path(folder) / name).stat().st_size
     return total
-
-
-def _lag(recorder: Recorder, server: str, http: urllib3.PoolManager) -> float:
-    known: dict[str, int] = {}
-    for one in recorder.ask("/coverage")["watched"]:
-        kind = one["resource"].partition(".")[0]
-        known[kind] = max(known.get(kind, 0), int(one["rv"]))
-    waiting: dict[str, float] = json.loads(http.request("POST", f"{server}/waiting", json=known).data)
-    return max(waiting.values())
-
-
-def _settle(recorder: Recorder, server: str, http: urllib3.PoolManager) -> Report:
-    """Wait for the end of the changes, and until all of them can be asked for."""
-    began = time.monotonic()
-    while (report := json.loads(http.request("GET", f"{server}/sent").data))["running"] or _lag(recorder, server, http):
-        assert time.monotonic() < began + SETTLED, f"not everything can be asked for\n{recorder.tail()}"
-        time.sleep(1)
-    return dict(report)
-
-
-def _prove(path: Path, report: Report) -> None:
-    """As many versions of each kind as were sent, all different, and their combination the same; no gap."""
-    store = ChdbStore.open(path)
-    try:
-        known = [row for table, kind in TABLES.items() for row in store.rows(KNOWN.format(table=table, kind=kind))]
-        wanted = {(kind, sent, sent, report["xor"][kind]) for kind, sent in report["sent"].items()}
-        figure("soak, changes", sum(report["sent"].values()), "", watches=report["watches"], cut=report["cut"])
-        figure("soak, kinds of which not exactly every version is stored once", len(wanted ^ {*map(tuple, known)}), "")
-        figure("soak, gaps", float(str(store.rows(GAPS)[0][0])), "")
-    finally:
-        store.close()
 
 
 def _read(samples: Path) -> list[Sample]:
