@@ -26,7 +26,7 @@ from collector.cluster import Cluster, ClusterError, Expired
 from collector.lives import Known, Life, Version
 from collector.metrics import Metrics
 from collector.observation import Unreadable, read_header
-from collector.past import Reader, Spent, together
+from collector.past import Reader, Spent, Turns, together
 from collector.settings import CollectorSettings
 from schema.events import Record
 from schema.objects import Kind, Scope
@@ -85,14 +85,14 @@ class Healer:
         self._cluster = cluster
         self._settings = settings
         self._metrics = metrics
-        self._gate = asyncio.Semaphore(settings.healing.parallel)
+        self._turns = Turns(settings.healing.parallel)
 
     async def heal(self, kind: Kind, scope: Scope, tracker: object, rv: str, fresh: Snapshot) -> Healed | None:
         """The way from version `rv`, where memory stands, to the fresh list; None where there is none to be had."""
         base, top = numeric(rv), numeric(fresh.rv)
         if not isinstance(tracker, Healable) or not self._settings.healing.requests or not 0 < base <= top:
             return None
-        reader = Reader(self._cluster, kind, scope, gate=self._gate, settings=self._settings)
+        reader = Reader(self._cluster, kind, scope, turns=self._turns, settings=self._settings)
         past, why = None, "it takes too long"
         try:
             async with asyncio.timeout(self._settings.healing.seconds + OVERTIME):

@@ -1,10 +1,15 @@
 """Exact lists of one scope, within limits: how healing reads what etcd still has.
 
-An API server that has just started is busy, or goes away again; so questions are repeated while there is time.
+An API server that has just started is busy, or goes away again; so questions are repeated while there is time. What
+tells of changes is asked before what only proves that there were no more: after an absence every kind is healed at
+once, and the proofs of those in which nothing happened would take the time of those in which much did.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import asynccontextmanager
+from heapq import heappop, heappush
 from typing import Final, TypeVar
 
 from collector.cluster import Busy, Cluster, Expired, Page, Unreachable
@@ -23,17 +28,56 @@ class Spent(Exception):
     """Requests, time or bytes are used up."""
 
 
+class Turns:
+    """So many requests under way at a time; those that are urgent go first."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    @asynccontextmanager
+    async def one(self, *, urgent: bool) -> AsyncIterator[None]:
+        """A turn, for as long as the context lasts."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn(urgent=urgent)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _turn(self, *, urgent: bool) -> None:
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (not urgent, next(self._numbers), mine))
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if not mine.cancelled():  # it was ours already
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            *_, next_one = heappop(self._waiting)
+            if not next_one.done():
+                next_one.set_result(None)
+                return
+        self._free += 1
+
+
 class Reader:
     """Exact lists of one scope, counted."""
 
     def __init__(
-        self, cluster: Cluster, kind: Kind, scope: Scope, *, gate: asyncio.Semaphore, settings: CollectorSettings
+        self, cluster: Cluster, kind: Kind, scope: Scope, *, turns: Turns, settings: CollectorSettings
     ) -> None:
         self.scope = scope
         self.requests = 0
         self._cluster = cluster
         self._kind = kind
-        self._gate = gate
+        self._turns = turns
         self._page_size = settings.page_size
         self._most = settings.healing.requests
         self._bytes = settings.healing.bytes
@@ -83,9 +127,10 @@ class Reader:
     async def _exact(
         self, namespace: str, *, rv: str, name: str = "", more: str = "", limit: int, metadata: bool = False
     ) -> Page:
+        urgent = not metadata or limit == 1
         while True:
             try:
-                async with self._gate:
+                async with self._turns.one(urgent=urgent):
                     self.requests += 1
                     return await self._cluster.exact(
                         self._kind, namespace, rv=rv, name=name, more=more, limit=limit, metadata=metadata
