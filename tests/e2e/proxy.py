@@ -17,6 +17,7 @@ class Proxy:
         self._target = (parts.hostname or "", parts.port or 443)
         self._flows = threading.Event()
         self._flows.set()
+        self._shut = False
         self._open: set[socket.socket] = set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"{parts.scheme}://127.0.0.1:{self._listening.getsockname()[1]}"
@@ -34,6 +35,15 @@ class Proxy:
         """Reset every connection; new ones are let through."""
         for one in list(self._open):
             _reset(one)
+
+    def shut(self) -> None:
+        """Reset every connection, and each new one too, until `reopen`."""
+        self._shut = True
+        self.cut()
+
+    def reopen(self) -> None:
+        """Let new connections through again."""
+        self._shut = False
 
     def hold(self) -> None:
         """Nothing goes through any more, and nobody is told."""
@@ -56,6 +66,9 @@ class Proxy:
                 threading.Thread(target=self._serve, args=(near,), daemon=True).start()
 
     def _serve(self, near: socket.socket) -> None:
+        if self._shut:
+            _reset(near)
+            return
         try:
             far = socket.create_connection(self._target)
         except OSError:

@@ -2,25 +2,36 @@
 
 import contextlib
 import itertools
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 import urllib3
 
+from kubelapse import proofs
 from schema.chdb import ChdbStore
+from schema.events import Gap, Record
 from tests.controlplane.api import Api, Json, Refused
 from tests.controlplane.lab import Lab
 from tests.e2e import compare
+from tests.e2e.etcd import JSON, Etcd
+from tests.e2e.proxy import Proxy
 from tests.e2e.recorder import Recorder
+from tests.e2e.stored import events_of, gaps_of
 
-pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(600)]
 
 HOME = "/api/v1/namespaces/default"
 KINDS = ("configmaps", "secrets")
 WRITES = 12
+AWAY: Final = float(os.environ.get("KUBELAPSE_TEST_FORGOTTEN", "4"))
+"""Seconds; the full proof takes 120."""
 
 
 class Scribe:
@@ -100,30 +111,98 @@ def test_what_etcd_still_has_is_recorded_as_if_the_watch_had_never_broken(
     assert compare.patches(rows) == []
 
 
-def test_an_api_server_that_restarts_under_writes_costs_nothing(make_lab: Callable[..., Lab], tmp_path: Path) -> None:
-    lab = make_lab(controllers=True)
-    recorder = Recorder(lab.kubeconfig, tmp_path / "data")
-    scribe = Scribe(lab.client())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was recorded of ConfigMaps beside what etcd had of them; `due`: since the recorder was there."""
+
+    truth: Sequence[proofs.Committed]
+    due: Sequence[proofs.Committed]
+    records: Sequence[Record]
+    gaps: Sequence[Gap]
+    compacted: int
+
+    @property
+    def missing(self) -> list[str]:
+        return proofs.complete(self.truth, [*self.records], due=self.due, slack=timedelta(0))
+
+    @property
+    def undeclared(self) -> list[str]:
+        """What is missing and lies in no gap; by time the two ends can only be told apart as far as etcd is read."""
+        return proofs.complete(self.truth, [*self.records, *self.gaps], due=self.due, slack=timedelta(seconds=0.75))
+
+    @property
+    def wrong(self) -> list[str]:
+        living = {f"{one.kind}/{one.uid}": one for one in self.truth}
+        rvs = {life: one.rv for life, one in living.items() if one.change != "DELETED"}
+        found = [*proofs.unique(self.records), *proofs.chained(self.records), *proofs.patched(self.records)]
+        return [*found, *proofs.stated(self.truth, self.records), *proofs.ended(self.truth, self.records, rvs)]
+
+
+def test_an_api_server_that_restarts_and_forgets_under_writes_costs_nothing(
+    make_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    outcome = forgotten(make_lab(controllers=True, apiserver_flags=(JSON,)), tmp_path, compact=False)
+    assert outcome.wrong == []
+    assert outcome.missing == []
+    assert outcome.gaps == []
+
+
+def test_what_etcd_has_compacted_in_between_is_exactly_what_the_gap_covers(
+    make_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    outcome = forgotten(make_lab(controllers=True, apiserver_flags=(JSON,)), tmp_path, compact=True)
+    assert outcome.wrong == []
+    assert outcome.missing
+    assert outcome.undeclared == []
+    (gap,) = outcome.gaps
+    first, last = (int(name.split()[4]) for name in (outcome.missing[0], outcome.missing[-1]))
+    assert int(gap.from_rv) < first <= last <= int(gap.to_rv) <= outcome.compacted
+
+
+def forgotten(lab: Lab, home: Path, *, compact: bool) -> Outcome:
+    """Cut off from a server that is killed and restarted under 20 writes/s, and `AWAY` seconds longer."""
+    etcd, proxy, scribe = Etcd(lab, {"configmaps": "/registry/configmaps/"}), Proxy(lab.url), Scribe(lab.client())
+    recorder = Recorder(proxy.kubeconfig(lab.kubeconfig, home / "kubeconfig"), home / "data")
     scribe.create("configmaps", "changed")
     recorder.start()
-    before = set(scribe.told)
+    begun, compacted = etcd.revision(), 0
     with writing(scribe, per_second=20):
         time.sleep(3)
+        proxy.shut()
         lab.kill("apiserver")
         lab.revive()
+        time.sleep(AWAY / 2)
+        compacted = etcd.compact() if compact else 0
+        time.sleep(AWAY / 2)
+        proxy.reopen()
         time.sleep(5)
-    newest = max(rv for _, _, rv, _ in scribe.told)
-    recorder.wait_for("configmaps", newest, seconds=90)
+    recorder.wait_for("configmaps", etcd.newest("configmaps"), seconds=90)
     wait_until_healed(recorder)
-    coverage = recorder.ask("/coverage", since="10m")["coverage"]
-    print(f"{len(scribe.told)} writes; gaps: {coverage['gaps']}; {healings(recorder)}")
-    assert not [gap for gap in coverage["gaps"] if gap["resource"] != "events"]
+    print(f"{AWAY:.0f} s away, compacted at {compacted}: {healings(recorder)}")
     assert recorder.stop() == 0, recorder.tail()
-    rows = [row for row in rows_of(recorder.data) if row.kind == "configmaps" and row.namespace == "default"]
-    print({origin: sum(row.origin == origin for row in rows) for origin in {row.origin for row in rows}})
-    assert scribe.told - before <= {as_told(row) for row in rows}
-    assert compare.chains(rows) == []
-    assert compare.patches(rows) == []
+    etcd.stop()
+    proxy.close()
+    return outcome_of(recorder.data, etcd, begun=begun, compacted=compacted)
+
+
+def outcome_of(data: Path, etcd: Etcd, *, begun: int, compacted: int) -> Outcome:
+    """What a stopped recorder's store has."""
+    store = ChdbStore.open(data / "store")
+    try:
+        events = events_of(row for row in compare.stored(store) if row.kind == "configmaps")
+        gaps = gaps_of(store)
+    finally:
+        store.close()
+    origins = {origin: sum(one.origin == origin for one in events) for origin in {one.origin for one in events}}
+    others = sorted({f"{one.resource} {one.reason}" for one in gaps if one.resource != "configmaps"})
+    truth = etcd.writes
+    due = [one for one in truth if int(one.rv) > begun]
+    mine = [one for one in gaps if one.resource == "configmaps"]
+    outcome = Outcome(truth=truth, due=due, records=events, gaps=mine, compacted=compacted)
+    print(f"{len(due)} writes, recorded: {origins}; missing: {len(outcome.missing)}, outside gaps:"
+          f" {len(outcome.undeclared)}; gaps: {[(one.reason, one.from_rv, one.to_rv) for one in mine]};"
+          f" other kinds: {others}")  # fmt: skip
+    return outcome
 
 
 @contextlib.contextmanager
