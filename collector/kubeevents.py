@@ -132,7 +132,7 @@ class KubeEventTracker:
         origin: Capture,
         kind: Kind,
         scope: Scope,
-        redactor: Redactor | None = None,  # noqa: ARG002  # built like a Tracker
+        redactor: Redactor | None = None,
         policy: TrackerPolicy | None = None,  # noqa: ARG002
         skew: Skew,
         clock: Clock,
@@ -140,6 +140,7 @@ class KubeEventTracker:
         self._capture = origin
         self._kind = kind
         self._scope = scope
+        self._redacted = redactor.text if redactor else str
         self._skew = skew
         self._clock = clock
         self._ledger = Ledger(origin, scope)
@@ -275,7 +276,7 @@ class KubeEventTracker:
             rv=metadata.resource_version,
             event_type=event.type or "",
             reason=event.reason or "",
-            message=event.message or event.note or "",
+            message=self._redacted(event.message or event.note or ""),
             count=event.times,
             first_seen=event.first_seen,
             last_seen=event.last_seen,

@@ -3,8 +3,8 @@
 The server writes an unchanged part of an object in the same bytes again. So the top-level sections (`spec`, `status`,
 `data` …) are cut out unparsed, and one whose fingerprint equals the remembered one is taken over from the remembered
 state. The others are parsed, written canonically and compared as bytes; only sections that differ are ever compared
-value by value. Secrets are always parsed whole, and no fingerprint of theirs is kept: it would be a hash without a
-key.
+value by value. Sections are redacted as they are parsed (`collector.redact`). Secrets are always parsed whole, and no
+fingerprint of theirs is kept; fingerprints of others are keyed, for a secret may stand in any section.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ class Observation:
         """The canonical, redacted state, and what differs from the one before. Raises `Unreadable`."""
         try:
             raw = dict(self._raw)
-            return _Composer(before).compose(raw, self._parse(raw, kind, redactor))
+            return _Composer(before, kind, redactor).compose(raw, self._parse(raw, kind, redactor))
         except (ValueError, RecursionError):
             raise Unreadable("it has no canonical form") from None
 
@@ -102,7 +102,9 @@ class Observation:
 class _Composer:
     """Puts a state together from sections, in the order of their names."""
 
-    def __init__(self, before: Version | None) -> None:
+    def __init__(self, before: Version | None, kind: Kind, redactor: Redactor) -> None:
+        self._kind = kind
+        self._redactor = redactor
         self._state = before.state if before else b""
         self._known = {section.name: section for section in before.sections} if before else {}
         self._compare = before is not None
@@ -135,14 +137,14 @@ class _Composer:
         data = bytes(raw)
         if len(data) < _FINGERPRINT_FROM:
             return self._section(name, orjson.loads(data)), b""
-        fingerprint = hashlib.blake2b(data, digest_size=16).digest()
+        fingerprint = hashlib.blake2b(data, digest_size=16, key=self._redactor.fingerprints).digest()
         known = self._known.get(name)
         if known is not None and known.fingerprint == fingerprint:
             return self._body(name), fingerprint
         return self._section(name, orjson.loads(data)), fingerprint
 
     def _section(self, name: str, value: Json) -> bytes:
-        body = canonical(value)
+        value, body = self._redactor.section(self._kind, name, value, canonical(value))
         if name not in self._known:
             if self._compare:
                 self.new[name] = value

@@ -117,7 +117,7 @@ class Recorder:
         rv, seq = self._follows(seen.header.life, None, how)
         event = self._event(seen, composed, how, op=op, seq=seq, prev_rv=rv, actor=actor)
         event.claimed_at = managed.newest or stamped
-        event.managed = _managed(seen)
+        event.managed = self._managed(seen)
         self._remember(event, composed, managed)
         return Recorded(event, stamped if how.streamed else None, managed.newest or stamped)
 
@@ -135,7 +135,7 @@ class Recorder:
         else:
             event.noise = TOUCH if managed.fingerprint == before.managed else MANAGED_FIELDS
         if how.merged:
-            event.managed = _managed(seen)
+            event.managed = self._managed(seen)
         self._remember(event, composed, managed)
         return Recorded(event, found.claim, managed.newest)
 
@@ -214,6 +214,10 @@ class Recorder:
                 type(error).__name__,
             )
             return _whole_sections(composed.old, composed.new)
+
+    def _managed(self, seen: Observation) -> Raw | None:
+        """managedFields as served, in a copy: the line itself is let go. Members of sets stand in them by value."""
+        return Raw(self._redactor.managed(bytes(seen.managed))) if seen.managed is not None else None
 
     def _describe(self, event: Event, edits: list[Edit], found: Attribution) -> None:
         event.patch = Raw(orjson.dumps(to_patch(edits)))
@@ -302,10 +306,6 @@ class Recorder:
                 packed=self._memory.pack(version),
             ),
         )
-
-
-def _managed(seen: Observation) -> Raw | None:
-    return Raw(bytes(seen.managed)) if seen.managed is not None else None  # a copy: the line itself is let go
 
 
 def _whole_sections(old: JsonObject, new: JsonObject) -> list[Edit]:

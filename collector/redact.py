@@ -6,6 +6,9 @@ its length neither. Without the key a short value cannot be guessed from its mar
 valid Secret: where its type asks for JSON (`kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`) the marker
 stands inside an empty configuration; other types only ask that keys exist.
 
+Beside Secrets, rules by name, path and pattern (`collector.redact_rules`) hold for every kind and section, for the
+texts of Kubernetes Events and for managedFields. There a marker stands as plain text in the place of the secret.
+
 What is a Secret is decided by the kind that was asked for, never by what an object says of itself. kubectl's
 last-applied annotation holds a whole manifest again, on any kind: it is redacted alike where its kind is Secret or
 cannot be told, and left out when it cannot be read. (Argo CD leaked through that annotation: CVE-2023-40029, and
@@ -16,12 +19,16 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 import orjson
 
-from schema.canonical import Json, JsonObject
+from collector.redact_rules import RedactionRules
+from collector.redact_walk import Walker
+from schema.canonical import Json, JsonObject, canonical
 from schema.markers import in_docker_cfg, in_docker_config, key_of, marker
 from schema.objects import Kind
 
@@ -30,6 +37,12 @@ _SECRET_ANNOTATIONS: Final = ("openshift.io/token-secret.value",)
 _DOCKER_CONFIG: Final = ".dockerconfigjson"
 _DOCKER_CFG: Final = ".dockercfg"
 _JSON_KEYS: Final = {"kubernetes.io/dockerconfigjson": _DOCKER_CONFIG, "kubernetes.io/dockercfg": _DOCKER_CFG}
+
+_VALUES: Final = ("data", "stringData")
+_TYPES: Final = ("apiVersion", "kind")
+_TELLING: Final = 6
+"""Shorter values of a Secret are not looked for elsewhere in it: they are everywhere."""
+_FOREIGN: Final = re.compile(rb"hmac:([0-9a-f]{8}):[0-9a-f]{16}")
 
 _NEWLINES: Final = {10: None, 13: None}  # Go's decoder passes over them too
 
@@ -47,34 +60,82 @@ def key_id(key: bytes) -> str:
 
 
 class Redactor:
-    """Replaces Secret values by keyed markers, in place."""
+    """Replaces secrets by keyed markers, in place."""
 
-    __slots__ = ("_key", "key_id")
+    __slots__ = ("_key", "_rules", "_walkers", "fingerprints", "key_id")
 
-    def __init__(self, key: bytes) -> None:
-        """`key`: at least 16 random bytes, shared by all collectors of a store."""
+    def __init__(self, key: bytes, rules: RedactionRules | None = None) -> None:
+        """`key`: at least 16 random bytes, shared by all collectors of a store. `rules` None: the default ones."""
         if len(key) < 16:
             raise ValueError("the redaction key is shorter than 16 bytes; make a new one of 32 random bytes")
         self._key = key
+        self._rules = rules or RedactionRules()
+        self._walkers: dict[Kind | None, Walker] = {}
         self.key_id = key_id(key)
+        self.fingerprints = hashlib.blake2b(key, digest_size=32, person=b"fingerprints").digest()
+        """A key for hashes of what has not been redacted yet."""
 
     def applies(self, kind: Kind) -> bool:
         """Whether objects of this kind hold values that must not be kept."""
         return kind.resource == "secrets" and kind.group == ""
 
     def redact(self, kind: Kind, obj: JsonObject) -> None:
-        """Redact one object IN PLACE. For kinds other than Secret only `metadata` is looked at."""
+        """Redact Secrets, and copies of them in annotations, IN PLACE. What rules say of it: `section`."""
         secret = self.applies(kind)
-        if secret:
-            self._values(obj)
         metadata = obj.get("metadata")
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
         if isinstance(annotations, dict):
             self._annotations(annotations, secret=secret)
+            if secret:
+                self._copies(annotations, obj)
+        if secret:
+            self._values(obj)
 
-    def comparable(self, state: bytes) -> bool:
-        """False when a stored Secret holds markers of another key: its values cannot be compared with ours."""
-        return _keys(state) <= {"", self.key_id}
+    def section(self, kind: Kind, name: str, value: Json, body: bytes) -> tuple[Json, bytes]:
+        """One top-level member and its canonical JSON, as rules let it be kept. Changed IN PLACE where it can be."""
+        if name in _TYPES or (name in _VALUES and self.applies(kind)):
+            return value, body
+        kept, changed = self._walker(kind).section(name, value, body)
+        return (kept, canonical(kept)) if changed else (value, body)
+
+    def text(self, text: str) -> str:
+        """A text that belongs to no object, such as what an Event says."""
+        return self._walker(None).text(text)
+
+    def managed(self, fields: bytes) -> bytes:
+        """managedFields, whose keys name members of sets by value (`v:"https://..."`), as they may be kept."""
+        return self._walker(None).inside(fields)
+
+    def settled(self, kind: Kind, state: bytes) -> bytes:
+        """A canonical state as today's rules would have it; the same bytes where they would have it so."""
+        sections: JsonObject = orjson.loads(state)
+        kept = {name: self.section(kind, name, value, canonical(value)) for name, value in sections.items()}
+        return b"{" + b",".join(orjson.dumps(name) + b":" + body for name, (_, body) in kept.items()) + b"}"
+
+    def comparable(self, kind: Kind, state: bytes) -> bool:
+        """False when a stored state holds markers of another key: its values cannot be compared with ours."""
+        keys = _keys(state) if self.applies(kind) else set()
+        return {*keys, *(found.decode() for found in _FOREIGN.findall(state))} <= {"", self.key_id}
+
+    def _walker(self, kind: Kind | None) -> Walker:
+        walker = self._walkers.get(kind)
+        if walker is None:
+            walker = self._walkers[kind] = Walker(self._rules, kind, self._mark)
+        return walker
+
+    def _mark(self, text: str) -> str:
+        """What stands for a secret. A marker of this key stays what it is: redacting twice is redacting once."""
+        bare = text.strip()
+        return text if key_of(bare) == self.key_id else self.marker(_encoded(text))
+
+    def _copies(self, annotations: JsonObject, secret: JsonObject) -> None:
+        """Values of a Secret that stand in its own annotations, whoever wrote them there and why."""
+        held = dict(_held(secret))
+        for name, text in annotations.items():
+            if isinstance(text, str) and name != LAST_APPLIED:
+                for value in sorted(held, key=len, reverse=True):
+                    text = text.replace(value, self.marker(held[value]))
+                annotations[name] = text
 
     def marker(self, value: bytes) -> str:
         """The marker's text, before base64."""
@@ -158,13 +219,28 @@ def _encoded(value: Json) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else orjson.dumps(value)
 
 
+def _held(secret: JsonObject) -> Iterator[tuple[str, bytes]]:
+    """The values of a Secret as text, in base64 and plain, beside the bytes behind them."""
+    for field, decode in (("data", _decoded), ("stringData", _encoded)):
+        values = secret.get(field)
+        for value in values.values() if isinstance(values, dict) else ():
+            held = decode(value)
+            if len(held) < _TELLING:
+                continue
+            yield base64.b64encode(held).decode(), held
+            try:
+                yield held.decode(), held
+            except UnicodeDecodeError:
+                continue
+
+
 def _keys(state: bytes) -> set[str]:
     """The ids of the keys whose markers stand in a stored Secret's `data` and `stringData`."""
     try:
         secret = orjson.loads(state)
     except ValueError:
         return set()
-    fields = [secret.get(field) for field in ("data", "stringData")] if isinstance(secret, dict) else []
+    fields = [secret.get(field) for field in _VALUES] if isinstance(secret, dict) else []
     return {
         key_of(value)
         for values in fields

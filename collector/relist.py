@@ -22,6 +22,7 @@ from schema.events import Event, Gap, Record
 
 MEMORY_LOST: Final = "memory-lost"
 REDACTION_KEY: Final = "redaction-key"
+REDACTION_RULES: Final = "redaction-rules"
 VERSION_SWITCHED: Final = "version-switched"
 ROLLBACK: Final = "rollback"
 
@@ -35,6 +36,8 @@ EPOCH_CAUSES: Final = {
     "version-switched": VERSION_SWITCHED,
     "redaction key": REDACTION_KEY,
     "redaction-key": REDACTION_KEY,
+    "redaction rules": REDACTION_RULES,
+    "redaction-rules": REDACTION_RULES,
     "memory lost": MEMORY_LOST,
     "memory-lost": MEMORY_LOST,
 }
@@ -131,7 +134,7 @@ class Comparison:
         """The first event of a known life in a new epoch; a change only where states can be compared, and differ."""
         seen = Observation(cut(item))
         same = bytes.fromhex(digest(self._recorder.compose(seen, None).state)) == entry.hash
-        if same or fresh.cause in (REDACTION_KEY, VERSION_SWITCHED):
+        if same or fresh.cause in (REDACTION_KEY, REDACTION_RULES, VERSION_SWITCHED):
             return self._recorder.first(seen, self._how(fresh, "list"))
         return self._recorder.rebase(seen, entry, self._how(fresh, "relist"))
 

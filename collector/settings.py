@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from collector.redact_rules import RedactionRules
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
@@ -68,6 +70,7 @@ class CollectorSettings:
 
     cluster: str
     redaction_key: bytes = field(repr=False)
+    redaction: RedactionRules = field(default_factory=RedactionRules)
     instance: str
     software: str = "kubelapse"
     cluster_uid: str = ""

@@ -142,8 +142,8 @@ class Tracker:
     def restore(self, remembered: Iterable[Remembered], position: Position | None) -> None:
         """Take up memory and resume point of the time before; `position` None = first sight, or checkpoint lost.
 
-        Where the old chains cannot go on (other served version, other redaction key, an object whose content is lost)
-        `position` stays None until a fresh list has opened a new epoch.
+        Where the old chains cannot go on (other served version, other redaction key or rules, an object whose content
+        is lost) `position` stays None until a fresh list has opened a new epoch.
         """
         self._position = position
         self._epoch = position.epoch if position else 0
@@ -151,7 +151,6 @@ class Tracker:
         self._restarted_at = position.at - _STAMP_SLACK if position else None
         if position is not None and position.version != self._kind.version:
             self._pending_cause = VERSION_SWITCHED
-        secret = self._redactor.applies(self._kind)
         for one in remembered:
             self._epoch = max(self._epoch, one.epoch)
             if one.ts is not None:
@@ -160,7 +159,7 @@ class Tracker:
                 self._memory.end(one.uid, Ended(one.rv, one.epoch, one.seq))
             elif not self._take_up(one):
                 self._pending_cause = self._pending_cause or MEMORY_LOST
-            elif secret and one.object is not None and not self._redactor.comparable(one.object):
+            elif one.object is not None and not self._redactor.comparable(self._kind, one.object):
                 self._pending_cause = REDACTION_KEY
         if position is not None:
             self._memory.prune(position.rv)
@@ -178,13 +177,17 @@ class Tracker:
             )
             return False
         # `managed` is stored on first events only: of a later version the times of its entries are not known.
+        kept = self._redactor.settled(self._kind, state)
+        if kept != state:  # recorded before there was such a rule: no patch may show what was there
+            self._pending_cause = self._pending_cause or EPOCH_CAUSES["redaction rules"]
+            state, sections = kept, sections_of(kept)
         entry = Entry(
             namespace=one.namespace,
             name=one.name,
             epoch=one.epoch,
             seq=one.seq,
             rv=one.rv,
-            digest=bytes.fromhex(one.hash),
+            digest=bytes.fromhex(digest(state)),
             packed=self._memory.pack(Version(state, sections, None, b"")),
         )
         self._memory.put(one.uid, entry)

@@ -38,12 +38,12 @@ def factory(
 ) -> TrackerFactory:
     """Trackers that share one redaction key, one idea of the server's clock, and what its schemas say of lists."""
     served = keys or ListMapKeys()
-    redactor = Redactor(settings.redaction_key)
+    redactor = Redactor(settings.redaction_key, settings.redaction)
     policy = TrackerPolicy(keyframe_bytes=settings.keyframe_bytes, keyframe_every=settings.keyframe_every)
 
     def make(capture: Capture, kind: Kind, scope: Scope) -> RestorableTracker:
         if not has_memory(kind):
-            return KubeEventTracker(origin=capture, kind=kind, scope=scope, skew=skew, clock=clock)
+            return KubeEventTracker(origin=capture, kind=kind, scope=scope, redactor=redactor, skew=skew, clock=clock)
         return RecoveringTracker(
             origin=capture,
             kind=kind,

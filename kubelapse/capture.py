@@ -9,6 +9,7 @@ from kubelapse import __version__
 from kubelapse import settings as known
 from kubelapse.access import Reached
 from kubelapse.settings import Settings
+from kubelapse.settings_redaction import rules
 
 
 class NoIdentity(Exception):
@@ -34,6 +35,7 @@ def collector_settings(settings: Settings, name: str, key: bytes) -> CollectorSe
         cluster=settings[known.CLUSTER] or name,
         cluster_uid=settings[known.CLUSTER_UID],
         redaction_key=key,
+        redaction=rules(settings),
         instance=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
         software=f"kubelapse/{__version__}",
         namespaces=settings[known.NAMESPACES],

@@ -29,6 +29,7 @@ from kubelapse.setting import (
 from kubelapse.settings_answers import ANSWER_SETTINGS
 from kubelapse.settings_auth import AUTH_SETTINGS
 from kubelapse.settings_kafka import KAFKA_SETTINGS
+from kubelapse.settings_redaction import REDACTION_SETTINGS
 from kubelapse.settings_sql import SQL_SETTINGS
 
 DATA: Setting[Path | None] = Setting(
@@ -191,6 +192,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     EXCLUDE,
     AUDIT_EVERY,
     REDACTION_KEY_FILE,
+    *REDACTION_SETTINGS,
     LOG,
     CACHE,
     *KAFKA_SETTINGS,

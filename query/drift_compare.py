@@ -18,7 +18,7 @@ from query.drift_variance import Variance, variance
 from query.manifests import HIDDEN
 from schema.canonical import ABSENT, Absent, Json, JsonObject, same
 from schema.listkeys import heuristic
-from schema.markers import comparable, key_of
+from schema.markers import comparable, keys_in
 from schema.paths import Field, Index, Key, Member, Path, Scalar, Token
 
 MOST: Final = 1000
@@ -245,7 +245,7 @@ def _own(metadata: JsonObject) -> JsonObject:
 def _comparable(expected: Json, actual: Json) -> bool:
     if not isinstance(expected, str) or not isinstance(actual, str):
         return True
-    if expected == HIDDEN or bool(key_of(expected)) != bool(key_of(actual)):
+    if expected == HIDDEN or bool(keys_in(expected)) != bool(keys_in(actual)):
         return False
     return comparable(expected, actual)
 

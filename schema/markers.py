@@ -44,6 +44,13 @@ def key_of(text: str) -> str:
     return next(filter(None, found.groups())) if found else ""
 
 
+def keys_in(text: str) -> set[str]:
+    """The ids of the keys of all markers in a text, whole or within (`https://user:hmac:...@host`)."""
+    if "hmac:" not in text and not _ENCODED.search(text):
+        return set()
+    return {key for found in _WITHIN.finditer(text) if (key := key_of(found[0]))}
+
+
 def comparable(one: str, other: str) -> bool:
     """False when the texts are the same but for markers of different keys, alone or within (last-applied holds them).
 

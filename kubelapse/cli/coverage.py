@@ -20,6 +20,7 @@ _MEANING = {
     "expired": "the API server had forgotten the versions between",
     "rollback": "the cluster's store was set back to an earlier time",
     "redaction-key": "another redaction key, values before and after cannot be compared",
+    "redaction-rules": "redaction rules were added, values before and after cannot be compared",
     "version-switched": "the server began to list another API version",
     "memory-lost": "the recorder had lost its memory of the objects",
     "checkpoint lost": "the recorder had lost its place",

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from schema.markers import comparable, key_of
+from schema.markers import comparable, key_of, keys_in
 
 if TYPE_CHECKING:
     from schema.canonical import Json, JsonObject
@@ -13,7 +13,7 @@ NOT_COMPARABLE = "*** (redacted under different keys: not comparable)"
 def redacted_places(value: "Json", place: str = "") -> list[str]:
     """The paths under which markers stand."""
     if isinstance(value, str):
-        return [place] if key_of(value) else []
+        return [place] if keys_in(value) else []
     if isinstance(value, dict):
         return [hit for key, part in value.items() for hit in redacted_places(part, f"{place}.{key}" if place else key)]
     if isinstance(value, list):
@@ -22,13 +22,13 @@ def redacted_places(value: "Json", place: str = "") -> list[str]:
 
 
 def without_markers(value: "Json") -> "Json":
-    """The value with every redacted key left out."""
+    """The value with every key left out whose text is redacted, or holds something that is."""
     if isinstance(value, dict):
         return {
-            key: without_markers(part) for key, part in value.items() if not (isinstance(part, str) and key_of(part))
+            key: without_markers(part) for key, part in value.items() if not (isinstance(part, str) and keys_in(part))
         }
     if isinstance(value, list):
-        return [without_markers(part) for part in value if not (isinstance(part, str) and key_of(part))]
+        return [without_markers(part) for part in value if not (isinstance(part, str) and keys_in(part))]
     return value
 
 

@@ -67,8 +67,8 @@ def test_string_data_gets_the_marker_that_data_gets() -> None:
 def test_another_key_gives_other_markers_that_are_known_as_not_comparable() -> None:
     mine, other = redacted({"data": {"a": ENCODED}}), redacted({"data": {"a": ENCODED}}, key=b"x" * 32)
     assert mine != other
-    assert Redactor(KEY).comparable(orjson.dumps(mine))
-    assert not Redactor(KEY).comparable(orjson.dumps(other))
+    assert Redactor(KEY).comparable(SECRETS, orjson.dumps(mine))
+    assert not Redactor(KEY).comparable(SECRETS, orjson.dumps(other))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_types_that_ask_for_json_keep_json(kind: str, name: str) -> None:
     inner = base64.b64decode(data(found)[name])
     assert isinstance(orjson.loads(inner), dict)
     assert b"canary" not in inner
-    assert Redactor(b"x" * 32).comparable(orjson.dumps(found)) is False
+    assert Redactor(b"x" * 32).comparable(SECRETS, orjson.dumps(found)) is False
 
 
 @pytest.mark.parametrize("value", [None, 7, True, ["canary"], {"a": "canary"}, "canary not base64 !"])
