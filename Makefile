@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ui lab chaos bench screenshots venv lock format truth audit sbom
+.PHONY: help demo test check ui lab chaos bench screenshots venv lock format truth referee audit sbom
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -57,6 +57,10 @@ screenshots: $(READY) $(UI) ## pictures of every page for docs/screenshots/ (nee
 truth: $(READY) ## the long proofs: two clusters through Kafka with 30 kills, a zombie frozen for 30 s, claims, moving
 	KUBELAPSE_TEST_KILLS=30 KUBELAPSE_TEST_FROZEN=30 $(BIN)/pytest $(ARGS) \
 		tests/e2e/test_distributed.py tests/e2e/test_distributed_claims.py tests/e2e/test_zombie.py
+
+referee: $(READY) ## brute force over 10,000 random changes: states, diffs, blame, drift, searches, 25 questions each
+	KUBELAPSE_REFEREE_CHANGES=10000 KUBELAPSE_REFEREE_QUESTIONS=25 $(BIN)/pytest $(ARGS) --timeout 3600 \
+		tests/query/test_referee_history.py tests/query/test_snapshots.py tests/query/test_blame.py tests/query/test_search.py
 
 audit: $(READY) ## known weaknesses of what is in the lock (asks osv.dev)
 	$(BIN)/pip-audit --require-hashes --disable-pip --vulnerability-service osv -r requirements.lock $(ARGS)

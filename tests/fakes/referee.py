@@ -1,10 +1,17 @@
-"""Brute force: what a history must answer, told from full states alone, without a store, a patch or an index."""
+"""Brute force: what a history must answer, told from full states alone, without a store, a patch or an index.
 
+In the gate histories are short and questions few, so that a slow machine is done with all of them in half a minute.
+`KUBELAPSE_REFEREE_CHANGES=10000 KUBELAPSE_REFEREE_QUESTIONS=25` (`make referee`) is what is promised.
+"""
+
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
 
 from query.selectors import Selector
 from schema.canonical import ABSENT, Absent, Json, canonical, same
@@ -14,6 +21,22 @@ from schema.listkeys import heuristic
 from schema.lookup import leaves, value_at
 from schema.paths import Path, render
 from tests.fakes.telling import Told
+
+CHANGES = int(os.environ.get("KUBELAPSE_REFEREE_CHANGES", "1500"))
+"""Of the long random history."""
+SEED = int(os.environ.get("KUBELAPSE_REFEREE_SEED", "1"))
+"""Of the same."""
+
+
+def questions(few: int = 1) -> settings:
+    """How often a test asks: `few` times, or KUBELAPSE_REFEREE_QUESTIONS times. A failure names its seed."""
+    return settings(
+        max_examples=int(os.environ.get("KUBELAPSE_REFEREE_QUESTIONS", few)),
+        deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed has no smaller one
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
 
 Name = tuple[str, str, str]
 """(resource, namespace, name)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -21,6 +21,7 @@ from schema.events import Event
 from schema.lookup import leaves, value_at
 from schema.paths import render
 from tests.fakes.history import History, at
+from tests.fakes.referee import questions
 from tests.fakes.telling import Told, tell
 
 NUMBERS = itertools.count(1)
@@ -111,7 +112,7 @@ def _equal(one: Any, other: Any) -> bool:
     return not isinstance(one, Absent) and same(one, other)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@questions(4)
 @given(seed=st.integers(0, 2**32))
 @example(seed=189)  # a list emptied, then filled: the value before must not change while the walk goes on
 def test_blame_is_what_a_walk_over_full_states_finds(store: ChdbStore, seed: int) -> None:

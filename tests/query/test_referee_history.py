@@ -1,11 +1,9 @@
 """Brute force is the referee: on a long random history, and on one recorded from a real control plane, every answer
 equals a recomputation from full states.
 
-`KUBELAPSE_REFEREE_CHANGES` (default 10,000) makes the history longer, `KUBELAPSE_REFEREE_QUESTIONS` (4) asks more. A
-failure names the seed of its question; that of the history is `KUBELAPSE_REFEREE_SEED` (1).
+How long the history is and how much is asked: `tests/fakes/referee.py`. A failure names the seed of its question.
 """
 
-import os
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -41,19 +39,11 @@ from tests.fakes import referee
 from tests.fakes.history import History, at
 from tests.fakes.telling import Told, tell
 
-CHANGES = int(os.environ.get("KUBELAPSE_REFEREE_CHANGES", "10000"))
-QUESTIONS = int(os.environ.get("KUBELAPSE_REFEREE_QUESTIONS", "4"))
-SEED = int(os.environ.get("KUBELAPSE_REFEREE_SEED", "1"))
 COVERAGE = Coverage(
     complete=True, watched_since=None, watermark=None, confirmed=None, gaps=[], late=[], unwatched=[], why=[]
 )
 EVERYTHING = Shown(noise=True, first_sight=True)
-ASKED = settings(
-    max_examples=QUESTIONS,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed has no smaller one
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+ASKED = referee.questions(2)
 ask = given(seed=st.integers(0, 2**32))
 
 
@@ -89,7 +79,7 @@ def _recorded(store: ChdbStore) -> World:
 
 def _random(store: ChdbStore) -> World:
     history = History("referee")
-    told = tell(history, random.Random(SEED), objects=max(12, CHANGES // 25), changes=CHANGES)
+    told = tell(history, random.Random(referee.SEED), objects=max(12, referee.CHANGES // 25), changes=referee.CHANGES)
     history.watch(from_=0, to=(told[-1].event.ts - at(0)).total_seconds() + 60)
     history.store(store)
     return World(store, history.cluster, told)
@@ -239,7 +229,7 @@ def twin(store: ChdbStore) -> tuple[World, World]:
     worlds = []
     for number in (1, 2):
         history = History(f"twin-{number}")
-        told = tell(history, random.Random(SEED + number), objects=60, changes=1500)
+        told = tell(history, random.Random(referee.SEED + number), objects=40, changes=min(referee.CHANGES, 1500))
         history.watch(from_=0, to=(told[-1].event.ts - at(0)).total_seconds() + 60)
         history.store(store)
         worlds.append(World(store, history.cluster, told))

@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from query.errors import BadReference, BadWindow
@@ -17,6 +17,7 @@ from query.search import Ask, periods, search
 from schema.chdb import ChdbStore
 from schema.lookup import leaves
 from tests.fakes.history import History, at
+from tests.fakes.referee import questions
 from tests.fakes.telling import Told, tell
 
 NUMBERS = itertools.count(1)
@@ -150,7 +151,7 @@ def test_who_last_touched_a_path_per_object(store: ChdbStore, history: History) 
     assert (items[0].paths, more) == (["spec.replicas"], False)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@questions(3)
 @given(seed=st.integers(0, 2**32))
 def test_a_search_finds_what_a_walk_over_full_states_finds(store: ChdbStore, seed: int) -> None:
     chance = random.Random(seed)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from query import diff_pages, snapshots
@@ -27,6 +27,7 @@ from schema.lookup import overlap, value_at
 from schema.objects import split_kind_id
 from schema.paths import parse, render
 from tests.fakes.history import History, at
+from tests.fakes.referee import questions
 from tests.fakes.telling import Told, tell
 
 NUMBERS = itertools.count(1)
@@ -227,7 +228,7 @@ def _equal(one: Any, other: Any) -> bool:
     return one is other if isinstance(one, Absent) or isinstance(other, Absent) else same(one, other)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@questions(2)
 @given(seed=st.integers(0, 2**32))
 def test_a_diff_is_what_a_comparison_of_full_snapshots_finds(store: ChdbStore, seed: int) -> None:
     chance = random.Random(seed)
@@ -266,7 +267,7 @@ def _told(answer: SnapshotDiff) -> Answer:
     return found
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@questions(2)
 @given(seed=st.integers(0, 2**32))
 def test_the_states_at_both_ends_and_the_patch_between_them_fit(store: ChdbStore, seed: int) -> None:
     chance = random.Random(seed)
@@ -281,7 +282,7 @@ def test_the_states_at_both_ends_and_the_patch_between_them_fit(store: ChdbStore
             assert side is None or document is None or states[side.uid, side.seq] == bytes(document)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@questions(2)
 @given(seed=st.integers(0, 2**32))
 def test_a_field_is_noise_when_nothing_else_wrote_it(store: ChdbStore, seed: int) -> None:
     chance = random.Random(seed)
