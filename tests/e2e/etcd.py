@@ -38,8 +38,10 @@ class Etcd:
         self._http = urllib3.PoolManager(retries=False)
         self._stopping = threading.Event()
         self.told: dict[str, list[Committed]] = {kind: [] for kind in kinds}
-        for kind, prefix in kinds.items():
-            threading.Thread(target=self._follow, args=(kind, prefix), daemon=True).start()
+        self._answers: dict[str, urllib3.BaseHTTPResponse] = {}
+        self._threads = [threading.Thread(target=self._follow, args=one, daemon=True) for one in kinds.items()]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def writes(self) -> list[Committed]:
@@ -66,8 +68,14 @@ class Etcd:
         return now
 
     def stop(self) -> None:
-        """Tell no more; the threads end with etcd."""
+        """Tell no more."""
         self._stopping.set()
+        for answer in list(self._answers.values()):
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, RuntimeError, ValueError):
+                answer.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self._http.clear()
 
     def _ask(self, what: str, **body: object) -> Message:
         answer = self._http.request("POST", f"{self._url}/v3/{what}", body=json.dumps(body), timeout=20)
@@ -87,6 +95,7 @@ class Etcd:
         asked = {"key": _coded(prefix), "range_end": _coded(prefix[:-1] + chr(ord(prefix[-1]) + 1))}
         body = json.dumps({"create_request": {**asked, "start_revision": since}})
         with self._http.request("POST", f"{self._url}/v3/watch", body=body, preload_content=False) as answer:
+            self._answers[prefix] = answer
             rest = b""
             while chunk := answer.read1(1 << 20):
                 at = datetime.now(UTC)

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +22,8 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"{parts.scheme}://127.0.0.1:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
 
     def kubeconfig(self, original: Path, copy: Path) -> Path:
         """The same kubeconfig, but through here."""
@@ -54,39 +56,44 @@ class Proxy:
         self._flows.set()
 
     def close(self) -> None:
-        """Accept no more, and cut what is open."""
-        self._listening.close()
+        """Accept no more, and cut what is open; nothing is left of it."""
+        _reset(self._listening)
         self.release()
-        self.cut()
+        self.shut()
+        for thread in list(self._threads):
+            thread.join()
+
+    def _begin(self, work: Callable[..., None], *arguments: socket.socket) -> threading.Thread:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        with self._listening, contextlib.suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+                self._begin(self._serve, near)
 
     def _serve(self, near: socket.socket) -> None:
-        if self._shut:
-            _reset(near)
-            return
-        try:
-            far = socket.create_connection(self._target)
-        except OSError:
-            _reset(near)
-            return
-        self._open |= {near, far}
-        for one, other in ((near, far), (far, near)):
-            threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+        with near, contextlib.suppress(OSError):
+            if self._shut:
+                return
+            with socket.create_connection(self._target) as far:
+                both = {near, far}
+                self._open |= both
+                back = self._begin(self._pump, far, near)
+                self._pump(near, far)
+                back.join()
+                self._open -= both
 
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(1 << 16):
                 self._flows.wait()
                 other.sendall(data)
-        for each in (one, other):
-            self._open.discard(each)
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        _reset(one)
+        _reset(other)
 
 
 def _reset(one: socket.socket) -> None:
