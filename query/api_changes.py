@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Annotated
 
 import msgspec
@@ -15,7 +15,7 @@ from query.api_objects import IMMUTABLE
 from query.changes import Ask
 from query.coverage import Window
 from query.feeds import Follower
-from query.models import ChangePage
+from query.models import Change, ChangePage
 from query.problems import Refused
 from query.scope import ChangeFilter
 from query.web import (
@@ -81,8 +81,15 @@ async def listed(
             answer.headers["Link"] = f'<{request.url.include_query_params(cursor=page.next)}>; rel="next"'
         return answer
     headers = stream_headers(at=page.to, after=page.from_, coverage=page.coverage, hidden=page.hidden)
-    chunks = await here.readers.stream(lambda: lines(iter(changes.every(here.store, ask))))
+    chunks = await here.readers.stream(lambda: lines(_introduced(here, ask)))
     return StreamingResponse(chunks, media_type=JSONL, headers=headers)
+
+
+def _introduced(here: Context, ask: Ask) -> Iterator[Change]:
+    """Every change of the window with who made it."""
+    for items in changes.pages(here.store, ask):
+        people.introduce(here.store, items, audited=here.settings.audit_log)
+        yield from items
 
 
 @router.get("/events/{identity:path}")

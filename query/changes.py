@@ -99,13 +99,13 @@ def changes(store: Store, ask: Ask, cursor: str = "") -> Page:
     )
 
 
-def every(store: Store, ask: Ask) -> Iterator[Change]:
+def pages(store: Store, ask: Ask) -> Iterator[list[Change]]:
     """All changes of the window, in order, without ever holding more than a page."""
     ask = replace(ask, limit=STREAM_PAGE)
     cursor = ""
     while True:
         page = changes(store, ask, cursor)
-        yield from page.items
+        yield page.items
         if not page.next:
             return
         cursor = page.next

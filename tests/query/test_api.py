@@ -128,6 +128,14 @@ async def test_pages_continue_where_the_last_one_ended(api: httpx.AsyncClient, s
     assert len(seen) == len(set(seen)) == 5
 
 
+async def test_a_streamed_change_says_who_made_it_as_a_listed_one_does(api: httpx.AsyncClient, shop: History) -> None:
+    params = {"cluster": shop.cluster, "noise": "off", "first_sight": "on"}
+    listed = (await api.get("/api/v1/changes", params=params)).json()["items"]
+    streamed = await api.get("/api/v1/changes", params=params, headers={"accept": "application/jsonl"})
+    assert [orjson.loads(line) for line in streamed.content.splitlines()] == listed
+    assert all(each["who"] for each in listed)
+
+
 async def test_jsonl_streams_everything_and_tells_the_rest_in_headers(api: httpx.AsyncClient, shop: History) -> None:
     answer = await api.get("/api/v1/changes", params={"cluster": shop.cluster}, headers={"accept": "application/jsonl"})
     assert [orjson.loads(line)["op"] for line in answer.content.splitlines()] == ["add", "update", "delete"]

@@ -65,7 +65,7 @@ def test_pages_hold_everything_once_and_in_order(
 
 def test_streaming_gives_the_same(store: ChdbStore, crowded: tuple[History, list[str]]) -> None:
     history, expected = crowded
-    assert [each.id for each in changes.every(store, ask(history))] == expected
+    assert [each.id for page in changes.pages(store, ask(history)) for each in page] == expected
 
 
 def test_what_is_stored_while_someone_pages_does_not_shift_the_pages(
