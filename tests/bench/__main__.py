@@ -8,7 +8,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import absence, access, burst, canvas, embedded, kafka, objects, outage, questions, real, restart, soak
+from tests.bench import (
+    absence,
+    access,
+    burst,
+    canvas,
+    embedded,
+    faults,
+    kafka,
+    objects,
+    outage,
+    questions,
+    real,
+    restart,
+    soak,
+)
 from tests.bench.report import figure, median, say
 
 
@@ -31,6 +45,7 @@ SUITES: dict[str, Callable[[Path, float | None], None]] = {
     "canvas": lambda _home, _seconds: canvas.run(),
     "restart": lambda home, _seconds: restart.run(home),
     "objects": lambda home, _seconds: objects.run(home),
+    "faults": lambda home, seconds: faults.run(home, seconds=seconds or 60),
     "burst": lambda home, seconds: burst.run(home, seconds=seconds or 60),
     "soak": lambda home, seconds: soak.run(home, seconds=seconds or 7200),
     "absence": lambda home, _seconds: absence.run(home),
