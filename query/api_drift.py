@@ -43,7 +43,14 @@ class _Params:
         """Raises BadTime, BadReference."""
         when = moment(self.at, now=here.clock(), tz=self.tz)
         rules = drift_rules.rules(self.off)
-        return Asked(at=when.at, open_end=when.open_end, rules=rules, ended=self.ended, noise=self.noise)
+        return Asked(
+            at=when.at,
+            open_end=when.open_end,
+            rules=rules,
+            ended=self.ended,
+            noise=self.noise,
+            noise_rules=here.settings.noise,
+        )
 
 
 def _params(

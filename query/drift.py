@@ -30,6 +30,7 @@ from query.drift_tracks import Track, Wanted, tracks
 from query.errors import TooManyObjects
 from query.models import Coverage
 from query.models_drift import BaselineTold, Drift, DriftItem, NotCompared, RuleTold
+from query.noise_rules import NONE, NoiseRules
 from query.presence import Present, present
 from query.refs import KnownKind, ObjectRef
 from query.schemas import schemas_at
@@ -47,13 +48,17 @@ _MACHINE: Final = frozenset((("endpoints", ""), ("events", ""), ("leases", "coor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """`at`: the moment that is compared; `open_end`: it is now. `ended`: also drift that ended by itself."""
+    """`at`: the moment that is compared; `open_end`: it is now. `ended`: also drift that ended by itself.
+
+    `noise`: nothing is hidden, also not what `noise_rules` of the operator say.
+    """
 
     at: datetime
     open_end: bool
     rules: Rules
     ended: bool = False
     noise: bool = False
+    noise_rules: NoiseRules = NONE
     known: Sequence[KnownKind] | None = None
 
 
@@ -174,11 +179,13 @@ def _fields(store: Store, baseline: Baseline, drifting: Sequence[_Pair], asked: 
     for number, pair in enumerate(drifting):
         for each in pair.differences:
             points = mine[number].get(each.path, [])
-            if baseline.floor is not None and not asked.noise and points and drift_items.only_noise(points):
+            told = _story(each, points, pair.comparison, theirs[number].get(each.path) if theirs else None)
+            found = Found(pair.actual, each, told)
+            made = drift_items.item(found, baseline, asked.at)
+            if not asked.noise and drift_items.only_noise(made, found, points, baseline.floor, asked.noise_rules):
                 hidden += 1
                 continue
-            told = _story(each, points, pair.comparison, theirs[number].get(each.path) if theirs else None)
-            items.append(drift_items.item(Found(pair.actual, each, told), baseline, asked.at))
+            items.append(made)
     return hidden, drift_items.with_gaps(store, items)
 
 

@@ -15,6 +15,7 @@ from query.drift_compare import Difference
 from query.drift_spans import Span, Story, when, writer
 from query.drift_tracks import Point, Value
 from query.models_drift import DriftItem, DriftSpan
+from query.noise_rules import NoiseRules
 from query.owners import Owners
 from query.presence import Present
 from query.refs import ObjectRef
@@ -106,10 +107,26 @@ def _owner(made: DriftItem, step: Step, path: Path) -> tuple[str, str]:
     return (owner.manager, "high") if owner else ("", "none")
 
 
-def only_noise(points: Sequence[Point]) -> bool:
-    """Whether nothing but machine noise wrote there since the baseline."""
+def only_noise(
+    made: DriftItem, found: Found, points: Sequence[Point], floor: datetime | None, rules: NoiseRules
+) -> bool:
+    """Whether nothing but machine noise wrote there since the baseline's moment.
+
+    Of a baseline without a moment: whether all who wrote since the onset are covered by rules of the operator. What is
+    written down in a manifest is not hidden by itself.
+    """
+    path, kind = found.difference.path, found.actual.version.ref.kind_id
+
+    def covered(step: Step) -> bool:
+        return rules.covers(kind, made.path, step.writer(path)[0])
+
     steps = [each.step for each in points if each.step is not None]
-    return bool(steps) and all(each.noise for each in steps)
+    if floor is not None:
+        return bool(steps) and all(rules.recorded(each.noise) or covered(each) for each in steps)
+    if not rules.covers(kind, made.path, made.by or ""):
+        return False
+    begin = found.story.current.begin.step if found.story.current else None
+    return begin is None or all(covered(each) for each in steps if each.ts > begin.ts)
 
 
 def with_gaps(store: Store, items: list[DriftItem]) -> list[DriftItem]:

@@ -17,10 +17,11 @@ from query.baselines import Baseline
 from query.blame import state_of
 from query.drift_compare import Comparison, Difference
 from query.drift_items import Found
-from query.drift_spans import told
+from query.drift_spans import Story, told, writer
 from query.drift_tracks import Basis, Point
 from query.errors import TooManyObjects
 from query.models_drift import DriftItem
+from query.noise_rules import NoiseRules
 from query.presence import Present
 from query.scope import Scope, window
 from query.tracing import Step
@@ -75,12 +76,20 @@ def _past(store: Store, baseline: Baseline, actual: Present, expected: JsonObjec
         if not whole.flaps:
             continue
         found = Found(actual, place, whole)
+        if not asked.noise and _covered(whole, found, asked.noise_rules):
+            continue
         item = drift_items.item(found, baseline, asked.at)
         item.spans = drift_items.ended(found, whole.spans)
         if whole.current is None:
             item.lasts, item.actual = False, item.spans[-1].actual
         made.append(item)
     return made
+
+
+def _covered(whole: Story, found: Found, rules: NoiseRules) -> bool:
+    """Whether all who ever took it away are covered by rules of the operator."""
+    kind, path = found.actual.version.ref.kind_id, found.difference.path
+    return all(rules.covers(kind, render(path), writer(each.begin.step, path)[0]) for each in whole.spans)
 
 
 def _judged(states: Sequence[_State], name: str) -> list[tuple[Point, bool]]:

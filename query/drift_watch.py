@@ -27,6 +27,7 @@ from query.drift import Asked, drift
 from query.errors import QueryError
 from query.models_drift import Drift, DriftItem
 from query.models_userdata import DriftResult, DriftTimeline, StoredBaseline
+from query.noise_rules import NONE, NoiseRules
 from query.readers import Readers
 from query.refs import known_kinds
 from query.scope import where
@@ -47,7 +48,7 @@ _COLUMNS = """baseline, cluster, resource, `group`, namespace, name, path, op, b
 Key = tuple[str, ...]
 
 
-def evaluate(store: Store, name: str, *, now: datetime) -> Drift:
+def evaluate(store: Store, name: str, *, now: datetime, noise: NoiseRules = NONE) -> Drift:
     """The drift from a stored baseline now."""
     found, _ = userdata.baseline(store, name)
     scope = scope_of(store, found.scope)
@@ -63,7 +64,7 @@ def evaluate(store: Store, name: str, *, now: datetime) -> Drift:
             default_namespace=found.scope.get("namespace") or "default",
         ),
     )
-    return drift(store, made, Asked(at=now, open_end=True, rules=drift_rules.rules()))
+    return drift(store, made, Asked(at=now, open_end=True, rules=drift_rules.rules(), noise_rules=noise))
 
 
 def timeline(store: Store, name: str) -> DriftTimeline:
@@ -97,6 +98,7 @@ class Watcher:
 
     store: Store
     clock: Callable[[], datetime]
+    noise: NoiseRules = NONE
     busy: Callable[[], float] = time.monotonic
     _seen: dict[str, int] = field(default_factory=dict)
     _version: dict[str, datetime] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Watcher:
             self._version[each.name], self._seen[each.name] = each.updated, newest
             return False
         try:
-            found = evaluate(self.store, each.name, now=self.clock())
+            found = evaluate(self.store, each.name, now=self.clock(), noise=self.noise)
         except QueryError as error:
             log.warning("the stored baseline %s cannot be evaluated: %s", each.name, error)
         else:
@@ -144,7 +146,7 @@ class Watcher:
         except QueryError:
             return True
         params: dict[str, object] = {"since": since}
-        conditions = [*scope.conditions(params), "log_order > {since:UInt64}", "noise = ''"]
+        conditions = [*scope.conditions(params), "log_order > {since:UInt64}", f"NOT {self.noise.hides(params)}"]
         return bool(self.store.rows(f"SELECT 1 FROM changes {where(conditions)} LIMIT 1", params))
 
 

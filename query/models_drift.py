@@ -97,7 +97,7 @@ class Drift(msgspec.Struct, kw_only=True):
 
     `compared`: objects on both sides; `drifted`: those with any item. `not_comparable`: redacted values of which nobody
     can say. `not_compared`: parts of the baseline that name nothing recorded. `hidden`: fields that only machine noise
-    wrote since (baselines that are moments).
+    wrote since (baselines that are moments), and those whose writers are covered by noise rules of the operator.
     """
 
     items: list[DriftItem]

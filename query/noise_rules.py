@@ -45,6 +45,15 @@ class NoiseRule:
             found.append(f"if(m = '', toString(actor_name), toString(m)) LIKE {{noise_by{n}:String}}")
         return " AND ".join(found) or "true"
 
+    def covers(self, kind: str, path: str, manager: str) -> bool:
+        """The same of one place, outside the store."""
+        below = rf"{_regex(self.path)}(?:[.\[].*)?"
+        return (
+            re.fullmatch(_regex(self.kind), kind) is not None
+            and (self.path == "*" or re.fullmatch(below, path, re.DOTALL) is not None)
+            and re.fullmatch(_regex(self.manager), manager, re.DOTALL) is not None
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseRules:
@@ -52,6 +61,14 @@ class NoiseRules:
 
     rules: tuple[NoiseRule, ...] = ()
     shown: tuple[str, ...] = ()
+
+    def covers(self, kind: str, path: str, manager: str) -> bool:
+        """Whether one of the rules is about this place of a kind, written by this manager ("" = nobody is known)."""
+        return any(each.covers(kind, path, manager) for each in self.rules)
+
+    def recorded(self, noise: str) -> bool:
+        """Whether a change of this recorded class is hidden by it."""
+        return noise != "" and noise not in self.shown
 
     def hides(self, params: dict[str, object]) -> str:
         """Whether a row of `changes` or `events` is noise."""
@@ -107,6 +124,10 @@ def split_rules(text: str) -> tuple[str, ...]:
     """Rules that are joined by commas; commas within brackets and quotes belong to a path."""
     parts = re.findall(r'(?:[^,"\[]|"(?:[^"\\]|\\.)*"|\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+', text)
     return tuple(part.strip() for part in parts if part.strip())
+
+
+def _regex(pattern: str) -> str:
+    return ".*".join(re.escape(part) for part in pattern.split("*"))
 
 
 def _like(pattern: str) -> str:

@@ -13,6 +13,7 @@ from query.drift import Asked, drift
 from query.errors import BadReference
 from query.manifests import LAST_APPLIED
 from query.models_drift import Drift, DriftItem
+from query.noise_rules import parse_rules
 from query.refs import known_kinds
 from query.scope import Scope
 from schema.canonical import Json, JsonObject
@@ -33,6 +34,7 @@ def ask(
     ended: bool = False,
     without: tuple[str, ...] = (),
     when: float = 2000,
+    hide: tuple[str, ...] = (),
 ) -> Drift:
     scope = scope or Scope(clusters=(history.cluster,))
     question = Question(
@@ -46,7 +48,13 @@ def ask(
         template=template,
         default_namespace="shop",
     )
-    asked = Asked(at=at(when), open_end=when == 2000, rules=drift_rules.rules(without), ended=ended)
+    asked = Asked(
+        at=at(when),
+        open_end=when == 2000,
+        rules=drift_rules.rules(without),
+        ended=ended,
+        noise_rules=parse_rules(hide),
+    )
     return drift(store, baselines.resolve(store, question), asked)
 
 
@@ -84,6 +92,24 @@ def test_a_field_two_managers_fight_over_is_told_with_its_period(store: ChdbStor
     history.store(store)
     item = paths(ask(store, history, manifests=[manifest({"replicas": 2})]))["spec.replicas"]
     assert (item.since, item.flaps, item.period, item.between) == (at(260), 2, 100, ["hpa", "argocd"])
+
+
+def test_what_a_rule_of_the_operator_covers_is_hidden_until_somebody_else_writes_it(
+    store: ChdbStore, history: History
+) -> None:
+    for seconds, replicas, by in ((10, 2, "argocd"), (20, 5, "hpa-web"), (30, 7, "hpa-web")):
+        web(history, seconds, {"replicas": replicas}, by=by)
+    history.store(store)
+    rules = ("deployments.apps spec.replicas hpa-*",)
+    hidden = ask(store, history, manifests=[manifest({"replicas": 2})], hide=rules)
+    shown = ask(store, history, manifests=[manifest({"replicas": 2})], hide=("*.apps spec.repl other",))
+    assert (hidden.items, hidden.hidden, hidden.drifted) == ([], 1, 0)
+    assert [(each.path, each.by) for each in shown.items] == [("spec.replicas", "hpa-web")]
+    web(history, 40, {"replicas": 9}, by="kubectl-edit")
+    history.store(store)
+    assert ask(store, history, manifests=[manifest({"replicas": 2})], hide=rules).drifted == 1
+    assert ask(store, history, f"time:{at(15).isoformat()}", hide=rules).drifted == 1
+    assert ask(store, history, f"time:{at(15).isoformat()}", hide=rules, when=35).items == []
 
 
 def test_defaults_status_and_what_means_the_same_are_no_drift(store: ChdbStore, history: History) -> None:
