@@ -2,7 +2,9 @@
 
 An API server ends watches whose client is slow (10 to 1000 events of patience), and the moment at which bytes were
 read is the time of what they say. So one task does nothing but read, stamp and queue; processing takes whole batches
-from the queue. Only when `bound` bytes are waiting is the socket left alone, on record in the metrics.
+from the queue. What waits beyond the newest few megabytes is kept compressed (watch lines repeat one another: a tenth
+and less), so that a burst of minutes fits. Only when `bound` bytes are waiting even so is the socket left alone, on
+record in the metrics.
 
 `late_from` is the reader's doubt: not None means that what comes now may have happened at any time since then (after
 a reconnect or a freeze). It is lifted by processing once the stream has been idle, and each chunk carries the doubt
@@ -14,9 +16,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, NamedTuple
+
+import zstandard
 
 from collector.cluster import Silent
 from collector.heartbeat import Heartbeat, Stamps
+
+LOOSE: Final = 4 * 2**20
+"""Bytes that wait as they were read; older ones are compressed, in frames of about `FRAME` bytes."""
+FRAME: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,25 @@ class Chunk:
     data: bytes
     at: datetime
     late_from: datetime | None
+
+
+class _Packed(NamedTuple):
+    """Chunks that wait compressed: their bytes together, and the length, moment and doubt of each."""
+
+    frame: bytes
+    marks: list[tuple[int, datetime, datetime | None]]
+
+    @classmethod
+    def of(cls, chunks: list[Chunk]) -> "_Packed":
+        frame = zstandard.ZstdCompressor(level=1).compress(b"".join(chunk.data for chunk in chunks))
+        return cls(bytes(memoryview(frame)), [(len(one.data), one.at, one.late_from) for one in chunks])
+
+    def chunks(self) -> list[Chunk]:
+        data, begin, found = zstandard.ZstdDecompressor().decompress(self.frame), 0, []
+        for size, at, late_from in self.marks:
+            found.append(Chunk(data[begin : begin + size], at, late_from))
+            begin += size
+        return found
 
 
 class Intake:
@@ -50,7 +78,9 @@ class Intake:
         self._pause = pause
         self._on_bytes = on_bytes
         self._on_full = on_full
+        self._packed: deque[_Packed] = deque()
         self._chunks: deque[Chunk] = deque()
+        self._loose = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._opened = self._last_byte = self._last_pause = heartbeat.now()
@@ -86,18 +116,31 @@ class Intake:
         self._changed.set()
 
     async def take(self, timeout: float | None) -> list[Chunk]:
-        """Everything read so far; waits for something, at most `timeout` seconds. Empty: nothing came, or the end."""
-        if not self._chunks and not self.ended:
+        """The oldest of what was read, mostly all of it; waits for something, at most `timeout` seconds.
+
+        Empty: nothing came, or the end.
+        """
+        if not self.pending and not self.ended:
             self._changed.clear()
             try:
                 async with asyncio.timeout(timeout):
                     await self._changed.wait()
             except TimeoutError:
                 return []
+        taken = self._oldest()
+        if self.queued < self._bound:
+            self._room.set()
+        return taken
+
+    def _oldest(self) -> list[Chunk]:
+        if self._packed:
+            packed = self._packed.popleft()
+            self.queued -= len(packed.frame)
+            return packed.chunks()
         taken = list(self._chunks)
         self._chunks.clear()
-        self.queued = 0
-        self._room.set()
+        self.queued -= self._loose
+        self._loose = 0
         return taken
 
     def wake(self) -> None:
@@ -107,12 +150,12 @@ class Intake:
     @property
     def pending(self) -> bool:
         """Something was read that processing has not taken."""
-        return bool(self._chunks)
+        return bool(self._packed or self._chunks)
 
     def idle_for(self) -> float:
         """Seconds for which there was nothing to read, while this process could have read it."""
         rest = self._heartbeat.now() - max(self._opened, self._last_byte, self._heartbeat.last_freeze_end)
-        return 0.0 if self._chunks else rest
+        return 0.0 if self.pending else rest
 
     def paused_within(self, seconds: float) -> bool:
         """The stream has paused in the last `seconds`: the server had nothing to send just then."""
@@ -127,9 +170,22 @@ class Intake:
         self.confirmed = self._stamps.next()
         self._chunks.append(Chunk(data, self.confirmed, self.late_from))
         self.queued += len(data)
+        self._loose += len(data)
         self.bytes += len(data)
+        while self._loose > LOOSE + FRAME:
+            self._pack()
         self._on_bytes(len(data))
         self._changed.set()
+
+    def _pack(self) -> None:
+        """Compress the oldest of what waits as it was read."""
+        chunks, size = list[Chunk](), 0
+        while size < FRAME:
+            chunks.append(self._chunks.popleft())
+            size += len(chunks[-1].data)
+        self._packed.append(packed := _Packed.of(chunks))
+        self._loose -= size
+        self.queued += len(packed.frame) - size
 
     async def _wait_for_room(self) -> None:
         """Processing is this far behind: what lies in the socket meanwhile is read late and said to be."""

@@ -87,9 +87,12 @@ class CollectorSettings:
     cold_syncs: int = 6
     page_size: int = 500
     queue_bytes: int = 16 * 2**20
-    """Bytes read and not yet processed, per watch; beyond it reading waits, and the metric says so."""
+    """Bytes read and not yet processed, per watch, compressed as they wait; beyond it reading waits, and the metric
+    says so."""
     slice_lines: int = 48
-    """Lines between two looks at the sockets."""
+    slice_bytes: int = 128 * 2**10
+    """Most lines, and bytes, between two looks at the sockets: milliseconds, because servers end watches that are read
+    too slowly."""
     healing: HealingLimits = HealingLimits()
     audit_every: float = 6 * 3600.0
     """Seconds in which every scope is audited once."""

@@ -69,7 +69,7 @@ class Stream:
         self._heartbeat = heartbeat
         self._stamps = stamps
         self._skew = skew
-        self._slice = settings.slice_lines
+        self._slice, self._slice_bytes = settings.slice_lines, settings.slice_bytes
         self._timings = settings.timings
         self._metrics = metrics
         self._stopping = stopping
@@ -137,7 +137,8 @@ class Stream:
             while not (self.intake.ended and not self.intake.pending) and not self._asked_to_end:
                 await self._process(self._split(await self.intake.take(self._patience())))
                 await self._catch_up()
-            await self._process(self._split(await self.intake.take(0.0)))
+            while self.intake.pending:
+                await self._process(self._split(await self.intake.take(0.0)))
         except ClusterError:
             await self._settle()
             raise
@@ -183,7 +184,7 @@ class Stream:
         self.busy = True
         try:
             self._advance_to(batches[0], before=True)
-            for slices in gather(batches, self._slice):
+            for slices in gather(batches, self._slice, self._slice_bytes):
                 await self._process_slices(slices)
                 await asyncio.sleep(0)
             self._advance_to(batches[-1])
@@ -269,17 +270,18 @@ class Stream:
             self.busy = False
 
 
-def gather(batches: Iterable[Lines], size: int) -> Iterator[list[Lines]]:
-    """The same lines in groups of about `size` lines: long batches cut, short ones together."""
+def gather(batches: Iterable[Lines], most: int, most_bytes: int) -> Iterator[list[Lines]]:
+    """The same lines in groups of about `most` lines or so many bytes: long batches cut, short ones together."""
     group: list[Lines] = []
-    room = size
+    room, space = most, most_bytes
     for batch in batches:
-        for start in range(0, len(batch.lines), size):
-            part = batch._replace(lines=batch.lines[start : start + size])
-            group.append(part)
-            room -= len(part.lines)
-            if room <= 0:
-                yield group
-                group, room = [], size
+        start = 0
+        for end, line in enumerate(batch.lines, 1):
+            room, space = room - 1, space - len(line)
+            if room <= 0 or space <= 0:
+                yield [*group, batch._replace(lines=batch.lines[start:end])]
+                group, room, space, start = [], most, most_bytes, end
+        if start < len(batch.lines):
+            group.append(batch._replace(lines=batch.lines[start:]) if start else batch)
     if group:
         yield group

@@ -140,15 +140,15 @@ class Server:
 
     async def _follow(self, response: web.StreamResponse, held: Collection, place: int) -> None:
         """Changes as they come, and a bookmark now and then; a reader too slow is cut off, as by an API server."""
-        marked = time.monotonic()
+        marked, opened = time.monotonic(), held.head
         while place >= held.gone:
             if lines := held.lines(place, BURST):
                 began = time.monotonic()
                 await response.write(b"".join(lines))
                 place += len(lines)
-                if held.head - place > ROOM and time.monotonic() - began > PATIENCE and self.rate:
-                    self.cut += 1
-                    return
+                slow = time.monotonic() - began > PATIENCE and self.rate
+                if slow and held.head - max(place, opened) > ROOM:  # what lies further back is sent in peace
+                    break
             elif time.monotonic() - marked > BOOKMARKS:
                 await response.write(_bookmark(self.rv, {}))
                 marked = time.monotonic()
