@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from query import people
 from query.baselines import Baseline
 from query.drift_compare import Difference
 from query.drift_spans import Span, Story, when, writer
@@ -161,7 +162,18 @@ def missing(store: Store, refs: Sequence[ObjectRef], baseline: Baseline, at: dat
         made.op, made.expected = "missing", None
         _edge(made, ends.get(ref), at)
         found.append(made)
+    unknown = {ref: each for ref, each in zip(refs, found, strict=True) if ref in ends and not each.by}
+    ended = [_ended(ref, ends[ref]) for ref in unknown]
+    for each, candidates in zip(unknown.values(), people.suspects(store, ended), strict=True):
+        each.candidates = candidates
     return found
+
+
+def _ended(ref: ObjectRef, edge: "_Edge") -> people.Ended:
+    return people.Ended(
+        cluster=ref.cluster, namespace=ref.namespace, resource=ref.resource, group=ref.group, name=ref.name,
+        uid=edge.uid, epoch=edge.epoch, seq=edge.seq, ts=edge.ts,
+    )  # fmt: skip
 
 
 def extra(store: Store, there: Sequence[Present], at: datetime) -> list[DriftItem]:
@@ -186,6 +198,8 @@ class _Edge:
     by: str
     confidence: str
     event: str
+    epoch: int
+    seq: int
 
 
 def _edges(store: Store, refs: Sequence[ObjectRef], op: str, at: datetime) -> dict[ObjectRef, _Edge]:
@@ -194,7 +208,7 @@ def _edges(store: Store, refs: Sequence[ObjectRef], op: str, at: datetime) -> di
         return {}
     sql = """
         SELECT cluster, resource, `group`, namespace, name, uid, ts, ts_error, origin, actor_name, actor_confidence,
-            epoch, rv, cluster_uid
+            epoch, seq, rv, cluster_uid
         FROM changes
         WHERE op = {op:String} AND ts <= {at:DateTime64(6, 'UTC')} AND cluster IN {clusters:Array(String)}
             AND resource IN {resources:Array(String)} AND name IN {names:Array(String)}
@@ -208,7 +222,8 @@ def _edges(store: Store, refs: Sequence[ObjectRef], op: str, at: datetime) -> di
     }
     found: dict[ObjectRef, _Edge] = {}
     for row in store.rows(sql, params):
-        cluster, resource, group, namespace, name, uid, ts, error, origin, by, confidence, epoch, rv, cluster_uid = row
+        cluster, resource, group, namespace, name, uid, ts, error, origin, by, confidence, *version = row
+        epoch, seq, rv, cluster_uid = version
         ref = ObjectRef(cluster=cluster, resource=resource, group=group, namespace=namespace, name=name)
         event = event_id(
             cluster=cluster,
@@ -219,7 +234,7 @@ def _edges(store: Store, refs: Sequence[ObjectRef], op: str, at: datetime) -> di
             rv=rv,
             op="add" if op == "add" else "delete",
         )
-        found[ref] = _Edge(uid, ts, error, origin, by, confidence, event)
+        found[ref] = _Edge(uid, ts, error, origin, by, confidence, event, epoch, seq)
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from query.models import Coverage
+from query.models_people import Candidate
 
 
 class DriftSpan(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
@@ -30,7 +31,8 @@ class DriftItem(msgspec.Struct, kw_only=True):
     onset lies in (`after`, `since`], `after` null meaning "whenever before"; `basis` tells what it rests on: change,
     creation (it came with the object), first-sight (it was there when the record began), gap and relist (nobody was
     looking), late (the time is an estimate), horizon (older history is no longer kept), unknown.
-    `by` (a field manager) and `event` (id) are of the onset; `age` in seconds. `writes`: values it had since then.
+    `by` (a field manager) and `event` (id) are of the onset; `age` in seconds. `candidates`: who may have deleted a
+    missing object, where nobody is known for it. `writes`: values it had since then.
     `flaps`: how often it had left the baseline before and come back, on average every `period` seconds; `between`: the
     manager that takes it away and the one that brings it back. `spans`: drifts that ended, on request. `lasts`: false
     for a place that only drifted in the past.
@@ -56,6 +58,7 @@ class DriftItem(msgspec.Struct, kw_only=True):
     basis: str = "unknown"
     by: str | None = None
     confidence: str = "none"
+    candidates: list[Candidate] = []
     event: str | None = None
     age: float | None = None
     writes: int = 0

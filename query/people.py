@@ -5,6 +5,7 @@ without an author, what was written in those lives before. What is unknown stays
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from query import audit
@@ -22,6 +23,31 @@ LOOKED_UP = 200
 """Changes of a page whose candidates are looked for; the rest say unknown without any."""
 CANDIDATES = 8
 _VERSIONS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A deletion without an author."""
+
+    cluster: str
+    namespace: str
+    resource: str
+    group: str
+    name: str
+    uid: str
+    epoch: int
+    seq: int
+    ts: datetime
+    op: str = "delete"
+    paths: Sequence[str] = ()
+
+
+def suspects(store: Store, ended: Sequence[Ended]) -> list[list[Candidate]]:
+    """Of each deletion the managers that had written the object; of the first LOOKED_UP of them."""
+    some = ended[:LOOKED_UP]
+    before = _lives(store, some) if some else {}
+    found = [_candidates(each, before.get((each.cluster, each.uid), ())) for each in some]
+    return found + [[] for _ in ended[LOOKED_UP:]]
 
 
 def introduce(store: Store, items: Sequence[Change], *, audited: bool) -> None:
@@ -93,7 +119,7 @@ def _moment(value: object) -> datetime:
     return value
 
 
-def _lives(store: Store, unknown: Sequence[Change]) -> dict[tuple[str, str], list[Row]]:
+def _lives(store: Store, unknown: Sequence[Change | Ended]) -> dict[tuple[str, str], list[Row]]:
     """(cluster, uid) → (epoch, seq, ts, paths, managers, actor, managedFields) of these lives, newest first."""
     params: dict[str, object] = {
         "names": sorted({each.name for each in unknown}),
@@ -118,7 +144,7 @@ def _lives(store: Store, unknown: Sequence[Change]) -> dict[tuple[str, str], lis
     return found
 
 
-def _candidates(change: Change, rows: Sequence[Row]) -> list[Candidate]:
+def _candidates(change: Change | Ended, rows: Sequence[Row]) -> list[Candidate]:
     """Managers that wrote the changed places before (a deletion: anything), those that wrote last first."""
     wanted = [parse(each) for each in change.paths] if change.op != "delete" else []
     found: dict[str, datetime | None] = {}

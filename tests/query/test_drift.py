@@ -194,7 +194,8 @@ def test_objects_that_are_not_there_and_kinds_nobody_knows(store: ChdbStore, his
     found = ask(store, history, manifests=[manifest({"replicas": 1}), manifest({}, "never"), strange])
     gone, never = sorted(found.items, key=lambda each: each.name, reverse=True)
     assert (gone.op, gone.since, gone.path) == ("missing", at(20), "")
-    assert (never.op, never.since, never.basis) == ("missing", None, "unknown")
+    assert (gone.by, [each.manager for each in gone.candidates]) == (None, ["argocd"])
+    assert (never.op, never.since, never.basis, never.candidates) == ("missing", None, "unknown", [])
     assert [each.what for each in found.not_compared] == ["Strange/x (document 3)"]
 
 
