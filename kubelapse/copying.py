@@ -26,7 +26,8 @@ BLOCK_ROWS = 20_000
 BLOCK_BYTES = 32 * 2**20
 # Rows that the source reads at once: a row may carry 64 KiB of state.
 READ_ROWS = 2_000
-SKIPPED = ("schema_migrations",)
+# Positions of deliveries are those of the other store's log.
+SKIPPED = ("schema_migrations", "deliveries", "undelivered")
 # First what others are made of.
 FIRST = ("events",)
 

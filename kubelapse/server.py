@@ -18,6 +18,7 @@ import uvicorn
 
 from collector.clock import utc_now
 from kubelapse import __version__
+from kubelapse.receivers import routes
 from kubelapse.setting import SettingError
 from kubelapse.settings_answers import AUDIT_LOG, AUDIT_LOG_TOKEN_FILE, NOISE, audit_token
 from kubelapse.settings_auth import AUTH_RATE
@@ -127,7 +128,8 @@ def make_app(
     """The query application on this store, with what only the composition can offer. `host`: where it will listen.
 
     `settle`: seconds that the live feed stays behind, where several processes write to the store. `chosen`: settings
-    about answers; without them everything is as by default. `evaluate`: stored baselines, as objects change.
+    about answers; without them everything is as by default. `evaluate`: this process serves for good; it evaluates
+    stored baselines as objects change, and sends changes on.
     `logins`: who may ask; None on loopback only (raises SettingError).
     """
     from fastapi import Depends
@@ -155,6 +157,7 @@ def make_app(
     app = create_app(
         store=store, settings=settings, registry=registry, health=health or healthy, clock=clock, logins=logins,
         sandbox=partial(sql_door, chosen) if chosen and chosen[SQL_STORE] else None,
+        routes=routes(chosen, settings.noise, clock) if chosen and evaluate else (),
     )  # fmt: skip
     app.add_api_route(
         "/api/v1/verify",

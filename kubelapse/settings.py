@@ -28,6 +28,7 @@ from kubelapse.setting import (
 )
 from kubelapse.settings_answers import ANSWER_SETTINGS
 from kubelapse.settings_auth import AUTH_SETTINGS
+from kubelapse.settings_feeds import FEED_SETTINGS
 from kubelapse.settings_kafka import KAFKA_SETTINGS
 from kubelapse.settings_redaction import REDACTION_SETTINGS
 from kubelapse.settings_sql import SQL_SETTINGS
@@ -198,6 +199,7 @@ SETTINGS: tuple[Setting[object], ...] = (
     *KAFKA_SETTINGS,
     *ANSWER_SETTINGS,
     *SQL_SETTINGS,
+    *FEED_SETTINGS,
     *AUTH_SETTINGS,
 )
 

@@ -8,7 +8,7 @@ runs inside a command, without a server.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -31,12 +31,14 @@ from query import (
     api_sql,
     api_timeline,
     api_userdata,
+    api_webhooks,
     assets,
     problems,
     spec,
 )
 from query.access import EVERYTHING, NOTHING
 from query.assets import Assets
+from query.courier import GRACE, Courier, Office, Route
 from query.drift_watch import Watcher, keep_looking
 from query.errors import QueryError, TooBusy
 from query.feeds import Feed
@@ -66,26 +68,31 @@ def create_app(
     ui: Assets | None = None,
     sandbox: Callable[[], Sandbox] | None = None,
     logins: Logins | None = None,
+    routes: Sequence[Route] = (),
 ) -> FastAPI:
     """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down.
 
     `sandbox`: the door of ad-hoc SQL, when not the store's own.
     `ui`: the web interface, when not the built one. `logins`: who may ask and what they may see; None: whoever reaches
-    the application sees everything.
+    the application sees everything. `routes`: who changes are sent to, from the application's start to its end.
     """
     readers = Readers(readers=settings.readers, streams=settings.streams, patience=settings.patience)
     metrics = Metrics(registry)
     feed = Feed(store, readers, settings, metrics)
+    office = Office(store=store, readers=readers, feed=feed, metrics=metrics, clock=clock)
+    couriers = [Courier(office, each) for each in routes]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         looking = _looking(store, readers, settings, clock)
+        sending = [asyncio.create_task(each.run(), name=f"courier {each.route.receiver.name}") for each in couriers]
         try:
             yield
         finally:
             if looking is not None:
                 looking.cancel()
             feed.stop()
+            await _ended(sending, couriers)
             app.state.sql.close()
             readers.close()
 
@@ -97,6 +104,7 @@ def create_app(
     app.state.feed = feed
     app.state.sql = api_sql.Service(store, lambda: app.state.context, sandbox)
     app.state.health = health
+    app.state.couriers = couriers
     if logins is not None:
         app.add_middleware(Login, logins=logins, settings=settings, clock=time.monotonic)
     app.add_middleware(Guard, settings=settings, metrics=metrics, clock=time.monotonic)
@@ -114,6 +122,7 @@ def create_app(
         api_search.router,
         api_sql.router,
         api_userdata.router,
+        api_webhooks.router,
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(kubeface.router)
@@ -127,8 +136,18 @@ def _looking(store: Store, readers: Readers, settings: QuerySettings, clock: Clo
     """The evaluation of stored baselines, where it is wanted."""
     if not settings.drift_every:
         return None
-    watcher = Watcher(store=store, clock=clock)
+    watcher = Watcher(store=store, clock=clock, noise=settings.noise)
     return asyncio.create_task(keep_looking(watcher, readers, settings.drift_every), name="drift")
+
+
+async def _ended(sending: "Sequence[asyncio.Task[None]]", couriers: Sequence[Courier]) -> None:
+    """What is under way gets its moment, and where everybody is has been written down."""
+    if sending:
+        _, late = await asyncio.wait(sending, timeout=2 * GRACE)
+        for each in late:
+            each.cancel()
+    for courier in couriers:
+        await courier.route.receiver.close()
 
 
 _beside = APIRouter(include_in_schema=False)

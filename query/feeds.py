@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from query import feeds_read
@@ -30,6 +30,7 @@ from schema.store import Store
 
 log = logging.getLogger(__name__)
 
+_NEVER = datetime.fromtimestamp(0, UTC)
 _HALF_VISIBLE = 20
 """Polls after which a row that never becomes whole is given up."""
 _CLOCKS = timedelta(seconds=5)
@@ -129,6 +130,11 @@ class Feed:
         """Gaps recorded since the ledger's moment `since`, with theirs."""
         return await self._readers.run(lambda: feeds_read.gaps(self._store, chosen, since))
 
+    async def gap(self, identity: str) -> list[tuple[int, Item]]:
+        """This gap as an item, as long as the ledger has it."""
+        found = await self._readers.run(lambda: feeds_read.gaps(self._store, ChangeFilter(), _NEVER, identity))
+        return [(0, Notice(type="gap", token=write_token(0), gap=gap)) for _, gap in found]
+
     @property
     def clients(self) -> int:
         """How many follow the feed now."""
@@ -157,6 +163,10 @@ class Feed:
     async def pause(self) -> None:
         """One poll's time, or less when the server ends."""
         await self.wait(self.settings.feed_poll)
+
+    async def end(self) -> None:
+        """Returns when the server begins to shut down."""
+        await self._stopping.wait()
 
     async def wait(self, seconds: float) -> None:
         """So long, or until the server ends."""
@@ -200,7 +210,7 @@ class Walk:
         self.feed = feed
         self.position = position
         self._chosen = chosen
-        self._ledger = since
+        self.ledger = since
         self._asked = since is not None
         self._stuck = 0
         self.idle = False
@@ -209,7 +219,7 @@ class Walk:
     async def step(self, until: int | None = None) -> list[tuple[int, Item]]:
         """Items with their positions. [] when nothing came within the heartbeat, or nothing for this filter."""
         if not self._asked:
-            self._ledger, self._asked = max((at for at, _ in await self._gaps(None)), default=None), True
+            self.ledger, self._asked = max((at for at, _ in await self._gaps(None)), default=None), True
         head = await self.feed.newest_behind(self.position) if until is None else until
         self.idle = head == self.position
         if self.idle:
@@ -227,8 +237,8 @@ class Walk:
 
     async def gaps(self) -> list[tuple[int, Item]]:
         """Those recorded since the last look."""
-        found = await self._gaps(self._ledger)
-        self._ledger = max((at for at, _ in found), default=self._ledger)
+        found = await self._gaps(self.ledger)
+        self.ledger = max((at for at, _ in found), default=self.ledger)
         token = write_token(self.position)
         return [(self.position, Notice(type="gap", token=token, gap=gap)) for _, gap in found]
 

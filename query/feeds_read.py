@@ -142,12 +142,15 @@ def _change(event: Event, position: int) -> FeedChange:
     return FeedChange(**fields, token=write_token(position))
 
 
-def gaps(store: Store, chosen: ChangeFilter, since: datetime | None) -> list[tuple[datetime, Span]]:
+def gaps(store: Store, chosen: ChangeFilter, since: datetime | None, identity: str = "") -> list[tuple[datetime, Span]]:
     """Gap records written after `since` (None: only the newest one, to know where to begin)."""
     params: dict[str, object] = {"gap": "gap"}
     conditions = ["class = {gap:String}"]
     if chosen.scope.clusters:
         conditions.append(one_of("cluster", chosen.scope.clusters, params, "cluster"))
+    if identity:
+        conditions.append("id = {identity:String}")
+        params["identity"] = identity
     if since is not None:
         params["since"] = since
         conditions.append("updated > {since:DateTime64(6, 'UTC')}")

@@ -1,4 +1,5 @@
-"""The closed list of what the answering stage measures. No label ever holds a name of an object."""
+"""The closed list of what the answering stage measures. No label ever holds a name of an object; a receiver's name is
+the operator's."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -35,6 +36,26 @@ class Metrics:
             registry=registry,
         )
         self.feed_clients = Gauge("kubelapse_feed_clients", "Clients that follow the live feed now.", registry=registry)
+        self.deliveries = Counter(
+            "kubelapse_deliveries_total",
+            "Changes and gaps sent to a receiver (webhook, OpenTelemetry): taken, refused (and tried again), "
+            "unreachable, dead (given up and put aside).",
+            ["receiver", "outcome"],
+            registry=registry,
+        )
+        self.delivery_seconds = Histogram(
+            "kubelapse_delivery_seconds",
+            "Time of one try to hand changes to a receiver.",
+            ["receiver"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self.delivery_lag = Gauge(
+            "kubelapse_delivery_lag_seconds",
+            "How long ago the oldest change was stored that a receiver has not taken yet; 0: it has them all.",
+            ["receiver"],
+            registry=registry,
+        )
         self.feed_events = Counter(
             "kubelapse_feed_events_total",
             "Change events given out on the live feed, over all clients.",

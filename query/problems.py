@@ -7,6 +7,7 @@ the retention horizon; 422 understood and impossible; 429 too many feeds; 503 th
 
 from datetime import datetime
 
+from query.deliveries import UnknownReceiver
 from query.errors import (
     BadCursor,
     BadReference,
@@ -55,6 +56,7 @@ _STATUS: tuple[tuple[type[QueryError], int, str, str], ...] = (
     (StatementEnded, 422, "too-much", "Too much"),
     (BadStatement, 400, "bad-statement", "Not a statement for here"),
     (UnknownName, 404, "unknown-name", "Unknown name"),
+    (UnknownReceiver, 404, "unknown-name", "Unknown name"),
     (TooMuchToKeep, 413, "too-large", "Too large"),
     (TooManyObjects, 422, "too-much", "Too much"),
     (BadRevision, 404, "unknown-revision", "Unknown resourceVersion"),

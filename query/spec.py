@@ -6,6 +6,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from query.api_webhooks import DeadLetters, Receivers
 from query.feeds_read import FeedChange, Notice
 from query.kubeevents import SaidAbout
 from query.models import (
@@ -69,6 +70,8 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/pins/{name}": Pin,
     "/api/v1/saved": SavedQuestions,
     "/api/v1/saved/{name}": Saved,
+    "/api/v1/webhooks": Receivers,
+    "/api/v1/webhooks/{name}/dead-letters": DeadLetters,
     "/api/v1/baselines": StoredBaselines,
     "/api/v1/baselines/{name}": StoredBaseline,
     "/api/v1/baselines/{name}/results": DriftTimeline,

@@ -45,6 +45,7 @@ COMMANDS = {
     "mcp": ("kubelapse.cli.mcp", "The history for assistants (Model Context Protocol), read-only."),
     "shell": ("kubelapse.cli.shell", "kubectl, k9s and client libraries against the cluster as it was."),
     "watch": ("kubelapse.cli.watch", "Changes as they happen."),
+    "webhook": ("kubelapse.cli.webhook", "Who changes are sent to, what was given up, and sending again."),
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
     "audit": ("kubelapse.cli.audit", "Compare what is recorded with what the cluster has now."),
     "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),

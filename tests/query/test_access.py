@@ -35,7 +35,7 @@ STREAMS = {"/api/v1/feed"}
 """End with the server only; asked below by themselves."""
 READ_POSTS = {"/api/v1/drift", "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/drift", "/api/v1/sql"}
 """Questions that are asked with a body."""
-WRITES = {"/api/v1/notes", "/api/v1/audit-log"}
+WRITES = {"/api/v1/notes", "/api/v1/audit-log", "/api/v1/webhooks/{name}/replay"}
 """Take something; who sees a part is refused by the store."""
 BODIES: Mapping[str, Any] = {
     "/api/v1/sql": {"query": "SELECT count() AS n, max(name) AS last, uniqExact(namespace) AS spaces FROM changes"},
