@@ -50,6 +50,7 @@ _MACHINE: Final = frozenset((("endpoints", ""), ("events", ""), ("leases", "coor
 class Asked:
     """`at`: the moment that is compared; `open_end`: it is now. `ended`: also drift that ended by itself.
 
+    `ended_after`: that only of objects that changed later, and of none where they are too many.
     `noise`: nothing is hidden, also not what `noise_rules` of the operator say.
     """
 
@@ -57,6 +58,7 @@ class Asked:
     open_end: bool
     rules: Rules
     ended: bool = False
+    ended_after: datetime | None = None
     noise: bool = False
     noise_rules: NoiseRules = NONE
     known: Sequence[KnownKind] | None = None
@@ -91,7 +93,10 @@ def drift(store: Store, baseline: Baseline, asked: Asked) -> Drift:
     _bounded(len(drifting) + len(absent) + len(extra))
     hidden, items = _fields(store, baseline, drifting, asked)
     if asked.ended:
-        items = drift_past.with_past(store, baseline, [(each.actual, each.expected) for each in pairs], items, asked)
+        changed = [each for each in pairs if asked.ended_after is None or each.actual.version.ts > asked.ended_after]
+        if asked.ended_after is None or len(changed) <= drift_past.MOST:
+            past = [(each.actual, each.expected) for each in changed]
+            items = drift_past.with_past(store, baseline, past, items, asked)
     items += drift_items.missing(store, absent, baseline, asked.at)
     known = drift_items.extra(store, extra, asked.at)
     items += _surely_extra(baseline, known)

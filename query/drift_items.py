@@ -189,6 +189,11 @@ def extra(store: Store, there: Sequence[Present], at: datetime) -> list[DriftIte
     return found
 
 
+def edges(store: Store, refs: Sequence[ObjectRef], op: str, at: datetime) -> dict[ObjectRef, datetime]:
+    """When each name was newly created (`add`) or deleted last."""
+    return {ref: edge.ts for ref, edge in _edges(store, refs, op, at).items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Edge:
     uid: str

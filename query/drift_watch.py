@@ -15,13 +15,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
 import pyarrow as pa
 
-from query import baselines, drift_rules, userdata
+from query import baselines, drift_items, drift_rules, userdata
 from query.baselines import Question, scope_of
 from query.drift import Asked, drift
 from query.errors import QueryError
@@ -29,7 +29,7 @@ from query.models_drift import Drift, DriftItem
 from query.models_userdata import DriftResult, DriftTimeline, StoredBaseline
 from query.noise_rules import NONE, NoiseRules
 from query.readers import Readers
-from query.refs import known_kinds
+from query.refs import ObjectRef, known_kinds
 from query.scope import where
 from query.times import rfc3339
 from schema.store import Store, StoreError
@@ -37,6 +37,8 @@ from schema.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 MOST_RESULTS: Final = 10_000
+LATE: Final = timedelta(minutes=10)
+"""Changes may be dated so far before they come in: what ended then is looked at once more."""
 SHARE: Final = 0.1
 """Of the time that evaluation may take: after one that took a second, the next one waits nine."""
 
@@ -48,8 +50,10 @@ _COLUMNS = """baseline, cluster, resource, `group`, namespace, name, path, op, b
 Key = tuple[str, ...]
 
 
-def evaluate(store: Store, name: str, *, now: datetime, noise: NoiseRules = NONE) -> Drift:
-    """The drift from a stored baseline now."""
+def evaluate(
+    store: Store, name: str, *, now: datetime, noise: NoiseRules = NONE, after: datetime | None = None
+) -> Drift:
+    """The drift from a stored baseline now, and with `after` what began and ended since, of up to 500 objects."""
     found, _ = userdata.baseline(store, name)
     scope = scope_of(store, found.scope)
     made = baselines.resolve(
@@ -64,7 +68,15 @@ def evaluate(store: Store, name: str, *, now: datetime, noise: NoiseRules = NONE
             default_namespace=found.scope.get("namespace") or "default",
         ),
     )
-    return drift(store, made, Asked(at=now, open_end=True, rules=drift_rules.rules(), noise_rules=noise))
+    asked = Asked(
+        at=now,
+        open_end=True,
+        rules=drift_rules.rules(),
+        noise_rules=noise,
+        ended=after is not None,
+        ended_after=after,
+    )
+    return drift(store, made, asked)
 
 
 def timeline(store: Store, name: str) -> DriftTimeline:
@@ -128,11 +140,12 @@ class Watcher:
             self._version[each.name], self._seen[each.name] = each.updated, newest
             return False
         try:
-            found = evaluate(self.store, each.name, now=self.clock(), noise=self.noise)
+            after = _since(self.store, each) - LATE
+            found = evaluate(self.store, each.name, now=self.clock(), noise=self.noise, after=after)
         except QueryError as error:
             log.warning("the stored baseline %s cannot be evaluated: %s", each.name, error)
         else:
-            keep(self.store, each, found, now=self.clock(), newest=newest)
+            keep(self.store, each, found, now=self.clock(), newest=newest, after=after)
         self._version[each.name], self._seen[each.name] = each.updated, newest
         return True
 
@@ -157,19 +170,81 @@ def _evaluated_already(store: Store, each: StoredBaseline, newest: int) -> bool:
     return any(seen.isdigit() and int(seen) >= newest and version == rfc3339(each.updated) for seen, version in rows)
 
 
-def keep(store: Store, baseline: StoredBaseline, found: Drift, *, now: datetime, newest: int) -> None:
-    """Write down what is new, and the end of what is no more; `newest`: up to which change was looked."""
+def _since(store: Store, each: StoredBaseline) -> datetime:
+    """Since when it is as it is and was not evaluated."""
+    sql = "SELECT max(updated), count() FROM drift_results FINAL WHERE baseline = {name:String} AND path = '\\0'"
+    [(last, count)] = store.rows(sql, {"name": each.name})
+    return max(last, each.updated) if count else each.updated
+
+
+def keep(
+    store: Store, baseline: StoredBaseline, found: Drift, *, now: datetime, newest: int, after: datetime | None = None
+) -> None:
+    """Write down what is new, and the end of what is no more; `newest`: up to which change was looked.
+
+    A drift that began and ended after `after` is written whole.
+    """
     name = baseline.name
     open_rows = _open(store, name)
+    rows, closed = _past(name, found, open_rows, after) if after is not None else ([], set[Key]())
     lasting = {_key(each): each for each in found.items if each.lasts}
-    rows = [
+    open_rows = {key: row for key, row in open_rows.items() if key not in closed}
+    rows += [
         _row(name, each, open_rows[key]["begun"] if key in open_rows else each.since or now, None)
         for key, each in lasting.items()
         if key not in open_rows or open_rows[key]["actual"] != _json(each.actual)
     ]
-    rows += [{**row, "ended": now} for key, row in open_rows.items() if key not in lasting]
+    over = {key: row for key, row in open_rows.items() if key not in lasting}
+    ends = _ends(store, over, lasting, now)
+    rows += [{**row, "ended": ends.get(key, now)} for key, row in over.items()]
     rows.append({**_evaluated(name, now), "event": str(newest), "manager": rfc3339(baseline.updated)})
     _insert(store, rows, now)
+
+
+def _past(
+    name: str, found: Drift, open_rows: Mapping[Key, Mapping[str, object]], after: datetime
+) -> tuple[list[dict[str, object]], set[Key]]:
+    """Rows of drifts that ended after `after`, and which of the open ones are among them."""
+    rows: list[dict[str, object]] = []
+    closed: set[Key] = set()
+    for each, span in ((item, span) for item in found.items for span in item.spans):
+        if span.to is None or span.to <= after:
+            continue
+        row = open_rows.get(_key(each))
+        if row is not None and (span.from_ is None or span.from_ <= _time(row["begun"]) < span.to):
+            closed.add(_key(each))
+            rows.append({**row, "ended": span.to})
+        elif span.from_ is not None:
+            past = {"actual": _json(span.actual), "manager": span.by or "", "event": span.event or ""}
+            rows.append({**_row(name, each, span.from_, span.to), **past})
+    return rows, closed
+
+
+def _ends(
+    store: Store, over: Mapping[Key, Mapping[str, object]], lasting: Mapping[Key, DriftItem], now: datetime
+) -> dict[Key, datetime]:
+    """When drifts ended with an object, or by one: with its deletion, or its creation."""
+    found: dict[Key, datetime] = {}
+    for key in over:
+        gone = lasting.get((*key[:-1], ""))
+        if gone is not None and gone.op == "missing" and gone.since is not None:
+            found[key] = gone.since
+    for op, edge in (("missing", "add"), ("extra", "delete")):
+        whole = {_ref(key): key for key, row in over.items() if row["op"] == op and not key[-1]}
+        for ref, moment in drift_items.edges(store, list(whole), edge, now).items():
+            if moment > _time(over[whole[ref]]["begun"]):
+                found[whole[ref]] = moment
+    return found
+
+
+def _ref(key: Key) -> ObjectRef:
+    cluster, resource, group, namespace, name, _ = key
+    return ObjectRef(cluster=cluster, resource=resource, group=group, namespace=namespace, name=name)
+
+
+def _time(value: object) -> datetime:
+    assert isinstance(value, datetime)  # a column of times
+    return value
 
 
 def _open(store: Store, name: str) -> dict[Key, dict[str, object]]:

@@ -63,9 +63,43 @@ def test_a_drift_is_kept_from_its_onset_to_its_end(store: ChdbStore, history: Hi
     now[0] = 200.0
     watcher.look()
     (ended,) = timeline(store, name).items
-    assert (ended.begun, ended.ended) == (at(20), at(200))
+    assert (ended.begun, ended.ended) == (at(20), at(30))
     assert timeline(store, name).evaluated == at(200)
     assert watcher.look() == 0
+
+
+def test_drifts_that_came_and_went_between_two_looks_are_kept_whole(store: ChdbStore, history: History) -> None:
+    def put(replicas: int, seconds: float) -> None:
+        history.put("deployments.apps", "shop/web", {"spec": {"replicas": replicas}}, at=seconds, by=f"m{replicas}")
+
+    now = [100.0]
+    watcher = Watcher(store=store, clock=lambda: at(now[0]), busy=lambda: 0.0)
+    put(1, 10)
+    history.store(store)
+    name = f"between-{history.cluster}"
+    content = Content(sort="manifests", documents=[manifest(1)], scope={"cluster": history.cluster})
+    put_baseline(store, name, content, now=at(90))
+    watcher.look()
+    for replicas, seconds in ((2, 110), (1, 120), (3, 130), (1, 140), (4, 150)):
+        put(replicas, seconds)
+    history.store(store)
+    now[0] = 200.0
+    watcher.look()
+    history.delete("deployments.apps", "shop/web", at=210)
+    history.store(store)
+    now[0] = 300.0
+    watcher.look()
+    put(1, 320)
+    history.store(store)
+    now[0] = 400.0
+    watcher.look()
+    told = [(each.actual, each.by, each.begun, each.ended, each.op) for each in timeline(store, name).items]
+    assert told == [
+        (2, "m2", at(110), at(120), "changed"),
+        (3, "m3", at(130), at(140), "changed"),
+        (4, "m4", at(150), at(210), "changed"),
+        (None, None, at(210), at(320), "missing"),
+    ]
 
 
 def test_what_one_server_has_evaluated_another_leaves_alone(store: ChdbStore, history: History) -> None:
