@@ -20,6 +20,8 @@ from schema.objects import Kind, Scope
 
 T = TypeVar("T")
 
+ANY: Final = "default"
+"""A name, and a namespace, that may be asked for: whether it is there does not matter."""
 RETRY: Final = 0.5
 """Seconds before a request is repeated that found the server busy or away."""
 
@@ -117,9 +119,13 @@ class Reader:
                 return items
 
     async def is_kept(self, rv: int) -> bool:
-        """Whether etcd still has this revision."""
+        """Whether etcd still has this revision.
+
+        Asked of one name: a list may be answered from a snapshot that the watch cache has kept longer than etcd.
+        """
+        namespace = self.scope.namespace or (ANY if self._kind.namespaced else "")
         try:
-            await self._exact(self.scope.namespace, rv=str(rv), limit=1, metadata=True)
+            await self._exact(namespace, rv=str(rv), name=ANY, limit=0, metadata=True)
         except Expired:
             return False
         return True
@@ -127,7 +133,7 @@ class Reader:
     async def _exact(
         self, namespace: str, *, rv: str, name: str = "", more: str = "", limit: int, metadata: bool = False
     ) -> Page:
-        urgent = not metadata or limit == 1
+        urgent = not metadata or bool(name)
         while True:
             try:
                 async with self._turns.one(urgent=urgent):

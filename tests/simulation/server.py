@@ -172,7 +172,7 @@ class Server:
             raise Forbidden("forbidden")
 
     def _page(self, kind: Kind, namespace: str, *, rv: int, more: str, limit: int, name: str = "") -> Page:
-        if rv < self.world.compacted:
+        if rv < self._oldest(kind, name):
             self.expired.add(kind.id)
             raise Expired("the provided resource version has been compacted")
         world = self.world
@@ -182,6 +182,11 @@ class Server:
         rest = f"{rv}:{stop}" if stop < len(items) else ""
         shown = [self._shown(kind, raw) for raw in items[start:stop]]
         return Page(items=shown, rv=self.version(kind, rv), more=rest)
+
+    def _oldest(self, kind: Kind, name: str) -> int:
+        """Watch caches keep snapshots for lists of all, also of what etcd has dropped; one name is asked of etcd."""
+        compacted = self.world.compacted
+        return min(compacted, self.world.caches[kind.id]) if bookmarked(kind) and not name else compacted
 
     async def _chunks(
         self, stream: Stream, kind: Kind, namespace: str, *, rv: str, initial: bool

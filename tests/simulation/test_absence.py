@@ -24,7 +24,7 @@ def test_what_was_compacted_is_one_gap_of_the_kind_to_which_it_happened() -> Non
     run, complaints = away(Absence(compacted=AWAY / 2))
     assert complaints == []
     (gap,) = (one for one in run.kept.records if isinstance(one, Gap))
-    assert (gap.resource, gap.reason) == (MANY, "expired")
+    assert (gap.resource, gap.reason, int(gap.to_rv)) == (MANY, "expired", run.world.compacted)
     assert gap.from_t <= run.world.moment(LEAVING)
     assert run.world.moment(LEAVING + AWAY / 2) <= gap.to_t <= run.world.moment(LEAVING + AWAY + 10)
     healed, found = (sum(n for (origin, _), n in told(run).items() if origin == one) for one in ("healed", "relist"))
