@@ -3,14 +3,19 @@
 The built interface (`make ui`) is served from memory beside a generated answer, so that the figures are those of the
 browser alone. First paint: from the parsed answer to the first frame drawn. Frames: the time that our own drawing takes
 in each frame of 200 steps of panning and zooming, without the browser's own waiting for the next refresh.
+
+Of a million changes the page gets bins, and for each closer look what the server would give for that window: other
+bins, or marks when they are few enough.
 """
 
 import gzip
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, Route, sync_playwright
 
@@ -100,18 +105,53 @@ def _deltas(times: Sequence[int]) -> Iterator[int]:
         before = each
 
 
+MOST_MARKS = 50_000
+"""As the server has it: from here on a window is answered with bins."""
+BINS = 6
+
+
+def crowded(events: int, lanes: int, window: tuple[str, str], *, hours: int = 6) -> dict[str, Any]:
+    """What the server gives for a window of a range with this many changes, spread evenly."""
+    begin = datetime.fromisoformat(ORIGIN)
+    first, last = (min(max(datetime.fromisoformat(each), begin), begin + timedelta(hours=hours)) for each in window)
+    span = max(1, int((last - first) / timedelta(milliseconds=1)))
+    inside = events * span // (hours * HOUR)
+    made = answer(min(inside, MOST_MARKS), lanes, hours) | {"total": inside, "span": span}
+    made |= {key: at.astimezone(UTC).isoformat() for key, at in (("from", first), ("to", last), ("origin", first))}
+    if inside <= MOST_MARKS:
+        return made
+    pick, cells = random.Random(9), lanes * BINS
+    return made | {
+        "mode": "bins", "marks": None, "bars": None,
+        "bins": {
+            "width": -(-span // BINS), "cells": [BINS] * lanes, "bin": [*range(BINS)] * lanes,
+            "count": [max(1, inside // cells)] * cells,
+            "class": pick.choices(range(6), weights=[70, 5, 5, 14, 3, 3], k=cells),
+            "human": [n for n in range(cells) if n % 97 == 0], "worst": pick.choices((0, 2, 4, 5), k=cells),
+            "final": [2] * cells,
+        },
+    }  # fmt: skip
+
+
 def run(events: int = 100_000, lanes: int = 2_000) -> None:
-    """Serve, open, measure."""
+    """Serve, open, measure; then the same with ten times as many, as bins."""
     body = json.dumps(answer(events, lanes), separators=(",", ":")).encode()
     figure("timeline answer, 100,000 changes, gzip", len(gzip.compress(body, 5)) / 1e6, "MB", events=events)
     flipping = json.dumps(answer(events, lanes, flips=True), separators=(",", ":")).encode()
     figure("the same where each change is another state", len(gzip.compress(flipping, 5)) / 1e6, "MB", events=events)
+    _measure(lambda _window: body, events, lanes)
+    many, wide = events * 10, lanes * 10
+    _measure(lambda window: json.dumps(crowded(many, wide, window)).encode(), many, wide)
+
+
+def _measure(told: Callable[[tuple[str, str]], bytes], events: int, lanes: int) -> None:
+    """`told`: the answer for a window."""
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.route("**/*", lambda route: _serve(route, body))
+        page.route("**/*", lambda route: _serve(route, told))
         page.goto("http://ui.test/timeline?from=2026-11-22T00:00:00Z&to=2026-11-22T06:00:00Z&live=off")
-        page.wait_for_function("performance.getEntriesByName('timeline-frame').length > 0", timeout=30_000)
+        page.wait_for_function("performance.getEntriesByName('timeline-frame').length > 1", timeout=120_000)
         _report(page, events, lanes)
         browser.close()
 
@@ -128,10 +168,11 @@ def _report(page: Page, events: int, lanes: int) -> None:
         )
 
 
-def _serve(route: Route, body: bytes) -> None:
-    path = route.request.url.split("ui.test", 1)[1].split("?")[0]
+def _serve(route: Route, told: Callable[[tuple[str, str]], bytes]) -> None:
+    address = urlsplit(route.request.url)
+    path, asked = address.path, parse_qs(address.query)
     if path == "/api/v1/timeline":
-        route.fulfill(body=body, content_type="application/json")
+        route.fulfill(body=told((asked["from"][0], asked["to"][0])), content_type="application/json")
     elif path.startswith("/api/"):
         route.fulfill(body='{"items":[]}', content_type="application/json")
     else:

@@ -18,6 +18,8 @@ from query import assets
 Theme = Literal["light", "dark"]
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
+PATIENCE = 90_000
+"""Milliseconds. Waiting ends as soon as there is what is waited for: this is for machines that are busy."""
 AXE = Path(__file__).parents[2] / "query" / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 POLICED = """addEventListener('securitypolicyviolation', each =>
   console.error(`policy: ${each.violatedDirective} ${each.blockedURI} ${each.sourceFile}:${each.lineNumber}`))"""
@@ -79,8 +81,8 @@ class Visit:
             base_url=base,
             has_touch=size[0] < 640,
         )
-        self.context.set_default_timeout(20_000)
-        expect.set_options(timeout=20_000)
+        self.context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         self.context.add_init_script(POLICED)
         self.context.add_init_script(ASKED)
         self.context.route(lambda url: urlsplit(url).netloc != urlsplit(base).netloc, self._outside)

@@ -65,15 +65,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     store.close()
 
 
-@pytest.mark.parametrize("page", ["", "timeline", "changes", "compare", "drift", "rollouts", "coverage"])
+# What some pages must be asked before they show anything.
+ASKED = {"search": {"path": "spec"}, "sql": {"sql": "SELECT * FROM history WHERE cluster = 'evil'"}}
+PAGES = ["", "timeline", "changes", "compare", "drift", "rollouts", "coverage", "search", "noise"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "sql"])
 def test_names_from_a_cluster_are_text_on_every_page(served: Inside, visit: Enter, page: str) -> None:
-    opened = visit(served.url, expected=missing_at(page)).open(address(page, {**SPAN, "cluster": "evil"}))
+    opened = visit(served.url).open(address(page, {**SPAN, "cluster": "evil", **ASKED.get(page, {})}))
     assert injected(opened) == []
-
-
-def missing_at(page: str) -> str:
-    """Compare asks for objects at moments at which they may not have been; Chromium writes a line for each 404."""
-    return "error: Failed to load resource" if page == "compare" else "nothing"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -100,10 +100,11 @@ def test_ten_thousand_namespaces_are_chosen_from_and_drawn_only_where_seen(serve
     expect(page.get_by_role("treeitem").filter(has_text="settings")).to_have_count(1)
 
 
-@pytest.mark.parametrize("page", ["", "timeline", "changes", "compare", "drift", "rollouts", "coverage"])
+@pytest.mark.parametrize("page", PAGES)
 def test_where_nothing_was_recorded_the_page_says_that(served: Inside, visit: Enter, page: str) -> None:
-    reader = visit(served.url, expected=missing_at(page))
-    reader.page.goto(address(page, {"cluster": "evil", "live": "off", "from": "2026-01-01", "to": "2026-01-02"}))
+    reader = visit(served.url)
+    before = {"cluster": "evil", "live": "off", "from": "2026-01-01", "to": "2026-01-02"}
+    reader.page.goto(address(page, {**before, **ASKED.get(page, {}), "span": "range"}))
     settled(reader.page)
     text = reader.page.locator("main").inner_text()
     assert any(
@@ -117,6 +118,16 @@ def test_where_nothing_was_recorded_the_page_says_that(served: Inside, visit: En
             "unknown",
         )
     )
+
+
+def test_a_saved_statement_is_there_for_the_next_reader(served: Inside, visit: Enter) -> None:
+    page = visit(served.url).open("/sql?sql=SELECT+DISTINCT+cluster+FROM+objects+ORDER+BY+cluster")
+    page.get_by_label("Name to save this under").fill("all-clusters")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("button", name="all-clusters", exact=True)).to_be_visible()
+    other = visit(served.url).open("/sql")
+    other.get_by_role("button", name="all-clusters", exact=True).click()
+    expect(other.get_by_role("region", name="Answer", exact=True)).to_contain_text("crowd")
 
 
 def test_a_restarted_server_is_noticed_and_followed_again(served: Inside, visit: Enter) -> None:

@@ -26,7 +26,7 @@ AWAY = {
 def away(route: Route) -> None:
     """As the server answers without its store."""
     route.fulfill(
-        status=503, headers={"Retry-After": "0"}, content_type="application/problem+json", body=json.dumps(AWAY)
+        status=503, headers={"Retry-After": "0.01"}, content_type="application/problem+json", body=json.dumps(AWAY)
     )
 
 
@@ -60,9 +60,11 @@ def test_a_login_that_ended_is_told_as_such(demo: Demo, visit: Enter) -> None:
 def test_a_slow_answer_shows_that_it_is_awaited(demo: Demo, visit: Enter) -> None:
     reader = visit(demo.url)
     held: list[Route] = []
-    reader.context.route("**/api/v1/changes?**", lambda route: held.append(route))
+    question = "**/api/v1/changes?**"
+    reader.context.route(question, lambda route: held.append(route))  # Playwright looks into what it calls
     reader.page.goto(views(demo)["changes"])
     expect(reader.page.locator(".ghost + [role=status]")).to_contain_text("Reading")
+    reader.context.unroute(question)  # first: what is asked from now on is not held
     for route in held:
         route.continue_()
     settled(reader.page)

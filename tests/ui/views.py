@@ -10,6 +10,11 @@ PER_CLASS = """SELECT toStartOfInterval(ts, INTERVAL 10 SECOND) AS slot, countIf
        countIf(class = 'spec') AS spec, countIf(class = 'rollout') AS rollouts
 FROM changes WHERE origin != 'list' GROUP BY slot ORDER BY slot"""
 
+NAMES = (
+    "home", "timeline", "chosen", "changes", "object", "diff", "compare", "drift", "rollouts", "coverage", "search",
+    "sql", "noise",
+)  # fmt: skip
+
 
 def views(demo: Demo) -> dict[str, str]:
     """Name and address of each page, with something to see on it."""

@@ -111,6 +111,10 @@ export function ordered(model: Model, lanes: readonly number[]): Int32Array {
   let size = 0;
   for (const lane of lanes) size += model.markFrom[lane + 1]! - model.markFrom[lane]!;
   const found = new Int32Array(size);
+  if (size === model.t.length) {
+    for (let i = 0; i < size; i++) found[i] = i;
+    return found;
+  }
   if (size > model.t.length / 4) {
     const wanted = new Uint8Array(model.lanes.length);
     for (const lane of lanes) wanted[lane] = 1;

@@ -74,10 +74,11 @@ export interface Model {
 
 const BEFORE = -8.64e15, AFTER = 8.64e15;
 
-export function decode(answer: TimelineAnswer): Model {
+/** `onto`: lanes of another model that the lives of this answer were moved to; one more lies behind them, which no row shows. */
+export function decode(answer: TimelineAnswer, onto?: readonly Lane[]): Model {
   const origin = Date.parse(answer.origin);
   const states = answer.states.map(each => Math.max(EXISTS, STATE_NAMES.indexOf(each as (typeof STATE_NAMES)[number])));
-  const lanes = readLanes(answer, origin, states);
+  const lanes = onto ? [...onto, { index: onto.length, cluster: "", namespace: "", resource: "", name: "", owner: -1, changes: 0, worst: EXISTS, state: GONE, note: "", last: BEFORE }] : readLanes(answer, origin, states);
   const marks = answer.marks ? readMarks(answer, origin) : readBins(answer, origin);
   return {
     from: Date.parse(answer.from), to: Date.parse(answer.to), openEnd: answer.now !== null, lanes, binned: answer.mode === "bins", total: answer.total,
@@ -139,7 +140,7 @@ function readBins(answer: TimelineAnswer, origin: number): Marks {
 /** Counting sort: entries are in order of time already, so each lane's part is too. */
 function byLane(lane: Int32Array, lanes: number): Pick<Model, "markFrom" | "laneMarks"> {
   const markFrom = new Int32Array(lanes + 1), laneMarks = new Int32Array(lane.length);
-  for (const each of lane) markFrom[each + 1]!++;
+  for (let i = 0; i < lane.length; i++) markFrom[lane[i]! + 1]!++;
   for (let n = 0; n < lanes; n++) markFrom[n + 1]! += markFrom[n]!;
   const next = markFrom.slice();
   for (let i = 0; i < lane.length; i++) laneMarks[next[lane[i]!]!++] = i;
@@ -149,13 +150,15 @@ function byLane(lane: Int32Array, lanes: number): Pick<Model, "markFrom" | "lane
 /** Lives and bars as spans that touch: none before the first life that began here, gone after each end. */
 function readStates(answer: TimelineAnswer, origin: number, states: readonly number[], lanes: number): Pick<Model, "segFrom" | "segStart" | "segEnd" | "segState" | "segNote"> {
   const { lives } = answer, all = told(answer), codes = answer.said.state.map(each => states[each] ?? EXISTS);
-  const start: number[] = [], end: number[] = [], state: number[] = [], note: number[] = [];
-  const segFrom = new Int32Array(lanes + 1);
-  const push = (a: number, b: number, code: number, text: number) => { if (b > a) { start.push(a); end.push(b); state.push(code); note.push(text); } };
+  // Each life has at most one span before what was said first, one for each of those, one after its end.
+  const most = all.t.length + 2 * lives.lane.length, segFrom = new Int32Array(lanes + 1);
+  const start = new Float64Array(most), end = new Float64Array(most), state = new Uint8Array(most), note = new Int32Array(most);
+  let size = 0;
+  const push = (a: number, b: number, code: number, text: number) => { if (b > a) { start[size] = a; end[size] = b; state[size] = code; note[size++] = text; } };
   let lane = 0;
   for (let life = 0; life < lives.lane.length; life++) {
     const own = lives.lane[life]!;
-    for (; lane < own; lane++) segFrom[lane + 1] = start.length;
+    for (; lane < own; lane++) segFrom[lane + 1] = size;
     const began = lives.from[life] == null ? BEFORE : origin + lives.from[life]!, ended = lives.to[life] == null ? AFTER : origin + lives.to[life]!;
     // How it was at the start of the window: so it had been before, as far as is known.
     let at = began, said = lives.said[life]!, code = codes[said]!, text = answer.said.note[said]!;
@@ -168,8 +171,8 @@ function readStates(answer: TimelineAnswer, origin: number, states: readonly num
     const next = lives.lane[life + 1] === own ? (lives.from[life + 1] ?? null) : null;
     if (ended < AFTER) push(ended, lives.lane[life + 1] === own && next !== null ? origin + next : AFTER, GONE, 0);
   }
-  for (; lane < lanes; lane++) segFrom[lane + 1] = start.length;
-  return { segFrom, segStart: new Float64Array(start), segEnd: new Float64Array(end), segState: new Uint8Array(state), segNote: new Int32Array(note) };
+  for (; lane < lanes; lane++) segFrom[lane + 1] = size;
+  return { segFrom, segStart: start.subarray(0, size), segEnd: end.subarray(0, size), segState: state.subarray(0, size), segNote: note.subarray(0, size) };
 }
 
 /** First index in `order[lo … hi)` whose time is at or after `t`. */

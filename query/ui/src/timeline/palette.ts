@@ -36,10 +36,18 @@ export function readPalette(dark: boolean): Palette {
   if (forced) forceColours(css);
   const ratio = devicePixelRatio || 1;
   const font = getComputedStyle(document.body).fontFamily;
+  for (const weight of ["", "600 "]) writer(`${weight}11px ${font}`); // a font is looked for when it is first used
   // All at once, and as bitmaps: a canvas as a source would be settled anew for the first frame, each on its own.
   const made = CLASSES.flatMap(of => [0, 1, 2, 3].map(kind => drawMark(of, kind >= 2, kind % 2 === 1, css, ratio)));
   const sprite = (of: number, human: boolean, big: boolean): ImageBitmap => made[of * 4 + (human ? 2 : 0) + (big ? 1 : 0)] ?? made[0]!;
   return { css, font, dark, forced, hatch: hatchPattern(css, ratio), sprite, ratio };
+}
+
+function writer(font: string): void {
+  const [, g] = canvas(1, 1);
+  g.font = font;
+  g.strokeText("0", 0, 0);
+  g.fillText("0", 0, 0);
 }
 
 function forceColours(css: Record<Colour, string>): void {

@@ -95,7 +95,8 @@ export function rowsOf(tree: Tree, turned: ReadonlySet<string>): Row[] {
   const { model, children, worst, total } = tree;
   const rows: Row[] = [];
   const isOpen = (id: string, byDefault: boolean) => turned.has(id) !== byDefault;
-  const below = (n: number): number[] => [n, ...children[n]!.flatMap(below)];
+  const gather = (n: number, into: number[]): void => { into.push(n); for (const child of children[n]!) gather(child, into); };
+  const below = (list: readonly number[]): number[] => { const all: number[] = []; for (const n of list) gather(n, all); return all; };
   const sum = (list: readonly number[]) => list.reduce((all, n) => all + total[n]!, 0);
   const quiet = (n: number) => total[n] === 0 && worst[n]! <= READY;
 
@@ -103,7 +104,7 @@ export function rowsOf(tree: Tree, turned: ReadonlySet<string>): Row[] {
     const lane = model.lanes[n]!, id = laneId(lane), kids = children[n]!;
     if (!kids.length) { rows.push({ id, type: "lane", depth, label: lane.name, lane, lanes: [n], changes: lane.changes }); return; }
     const open = isOpen(id, kids.some(each => worst[each] === FAILING));
-    rows.push({ id, type: "lane", depth, label: lane.name, lane, lanes: open ? [n] : below(n), changes: open ? lane.changes : total[n]!, open });
+    rows.push({ id, type: "lane", depth, label: lane.name, lane, lanes: open ? [n] : below([n]), changes: open ? lane.changes : total[n]!, open });
     if (open) list(kids, depth + 1, id);
   };
   const list = (all: readonly number[], depth: number, parent: string): void => {
@@ -127,16 +128,16 @@ export function rowsOf(tree: Tree, turned: ReadonlySet<string>): Row[] {
   };
   const bundle = (own: readonly number[], depth: number, id: string, type: "more" | "kind", label: string, resource = ""): void => {
     const open = isOpen(id, false);
-    rows.push({ id, type, depth, label: resource ? `${shortKind(resource)} ${label}` : label, lanes: open ? [] : own.flatMap(below), changes: sum(own), open });
+    rows.push({ id, type, depth, label: resource ? `${shortKind(resource)} ${label}` : label, lanes: open ? [] : below(own), changes: sum(own), open });
     if (open) own.forEach(n => put(n, depth + 1));
   };
 
   for (const { cluster, namespaces } of tree.groups) {
     const id = `c:${cluster}`, all = namespaces.flatMap(each => each.roots), open = isOpen(id, true);
-    if (tree.groups.length > 1 || namespaces.length !== 1) rows.push({ id, type: "cluster", depth: 0, label: cluster, lanes: all.flatMap(below), changes: sum(all), open });
+    if (tree.groups.length > 1 || namespaces.length !== 1) rows.push({ id, type: "cluster", depth: 0, label: cluster, lanes: below(all), changes: sum(all), open });
     if (open) for (const { namespace, roots } of namespaces) {
       const nid = `n:${cluster}/${namespace}`, wide = isOpen(nid, roots.some(n => !quiet(n)) || namespaces.length === 1);
-      rows.push({ id: nid, type: "namespace", depth: 1, label: namespace || "cluster-wide", lanes: roots.flatMap(below), changes: sum(roots), open: wide });
+      rows.push({ id: nid, type: "namespace", depth: 1, label: namespace || "cluster-wide", lanes: below(roots), changes: sum(roots), open: wide });
       if (wide) list(roots, 2, nid);
     }
   }

@@ -29,6 +29,8 @@ export const hoverRow = signal(-1);
 export const turned = signal<ReadonlySet<string>>(new Set());
 export const pinned = signal<ReadonlySet<string>>(new Set());
 export const width = signal(800);
+/** The first frame with data is on its way to the screen: what can wait until then may come now. */
+export const drawn = signal(false);
 
 export const present = computed(() => now.value + skew.value);
 /** Without a choice: now, but not beyond what is known. */

@@ -17,16 +17,15 @@ function ofMarks({ lives, marks, bars }: TimelineAnswer): Told {
   const lone = bars?.t.length ?? 0, size = lone + (marks?.said.mark.length ?? 0), lifeOf = new Int32Array(size), t = new Float64Array(size), said = new Int32Array(size);
   let n = 0, b = 0, mark = 0, seen = 0, at = 0;
   const alone = (until: number) => { for (; b < lone && bars!.t[b]! < until; b++, n++) { lifeOf[n] = bars!.life[b]!; t[n] = bars!.t[b]!; said[n] = bars!.said[b]!; } };
-  if (marks) marks.said.mark.forEach((step, k) => {
-    mark += step;
+  if (marks) for (let k = 0; k < marks.said.mark.length; k++, n++) {
+    mark += marks.said.mark[k]!;
     for (; seen <= mark; seen++) at += marks.t[seen]!;
     alone(at);
     lifeOf[n] = marks.life[mark]!; t[n] = at; said[n] = marks.said.said[k]!;
-    n++;
-  });
+  }
   alone(Infinity);
   const from = new Int32Array(lives.lane.length + 1), byLifeT = new Float64Array(size), byLifeSaid = new Int32Array(size);
-  for (const life of lifeOf) from[life + 1]!++;
+  for (let i = 0; i < size; i++) from[lifeOf[i]! + 1]!++;
   for (let life = 0; life < lives.lane.length; life++) from[life + 1]! += from[life]!;
   const next = from.slice();
   for (let i = 0; i < size; i++) { const k = next[lifeOf[i]!]!++; byLifeT[k] = t[i]!; byLifeSaid[k] = said[i]!; }
@@ -35,16 +34,17 @@ function ofMarks({ lives, marks, bars }: TimelineAnswer): Told {
 
 /** Of a bin the worst state stands at its start, and what came last in it at the start of the next, unless that has its own. */
 function ofBins({ lives, bins, span }: TimelineAnswer): Told {
-  const { width, cells, bin, worst, final } = bins!, t: number[] = [], said: number[] = [], from = new Int32Array(cells.length + 1);
-  let cell = 0;
+  const { width, cells, bin, worst, final } = bins!, from = new Int32Array(cells.length + 1);
+  const t = new Float64Array(2 * bin.length), said = new Int32Array(2 * bin.length); // each bin says two things at most
+  let cell = 0, size = 0;
   for (let life = 0; life < cells.length; life++) {
     let last = lives.said[life]!;
-    const say = (at: number, what: number) => { if (what && what !== last && at < span) { t.push(at); said.push(what); last = what; } };
+    const say = (at: number, what: number) => { if (what && what !== last && at < span) { t[size] = at; said[size++] = what; last = what; } };
     for (const end = cell + cells[life]!; cell < end; cell++) {
       say(bin[cell]! * width, worst[cell]!);
       if (cell + 1 === end || bin[cell + 1] !== bin[cell]! + 1 || !worst[cell + 1]) say((bin[cell]! + 1) * width, final[cell]!);
     }
-    from[life + 1] = t.length;
+    from[life + 1] = size;
   }
-  return { from, t, said };
+  return { from, t: t.subarray(0, size), said };
 }

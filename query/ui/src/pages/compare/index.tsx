@@ -28,7 +28,7 @@ const id = (of: { resource: string; group: string }): string => (of.group ? `${o
 
 export default function Compare() {
   const clusters = useAnswer<{ items: ClusterItem[] }>("clusters");
-  const b = param("b") || param("to"), a = param("a") || begin(clusters.data?.items ?? []);
+  const b = param("b") || param("to"), a = param("a") || begin(clusters.data?.items ?? [], b);
   const scope = scopeQuery();
   const asked = { ...scope, from: a, to: b, ...(zone.value === "UTC" ? {} : { tz: Intl.DateTimeFormat().resolvedOptions().timeZone }) };
   const ready = clusters.data !== undefined || clusters.error !== undefined;
@@ -47,11 +47,11 @@ export default function Compare() {
 }
 
 /** The start of the window; where the records begin within it, the moment from which on there is something to compare. */
-function begin(clusters: readonly ClusterItem[]): string {
-  const from = param("from"), read = instant(from, now.peek(), zone.peek());
+function begin(clusters: readonly ClusterItem[], b: string): string {
+  const from = param("from"), read = instant(from, now.peek(), zone.peek()), end = instant(b, now.peek(), zone.peek()) ?? Infinity;
   const mine = clusters.filter(each => each.watched_since && (!param("cluster") || param("cluster") === each.cluster));
   const since = Math.max(...mine.map(each => Date.parse(each.watched_since!) + 1000));
-  return read !== undefined && Number.isFinite(since) && since > read ? new Date(since).toISOString() : from;
+  return read !== undefined && Number.isFinite(since) && since > read && since < end ? new Date(since).toISOString() : from;
 }
 
 function Moments({ a, b }: { a: string; b: string }) {

@@ -29,7 +29,7 @@ export default function NoisePage() {
       <div class={`page noise ${answer.outdated ? "outdated" : ""}`}>
         <div class="head"><h1>Noise</h1>{data && <span class="mut">{moment(Date.parse(data.from), zone.value, now.value)} – {hms(Date.parse(data.to), zone.value)}</span>}<span class="grow" />
           <button type="button" class="btn desk" onClick={() => void copy(command.value, "Command copied")}>Copy as command</button></div>
-        {data ? <Found of={data} stand={standing(proposed.data)} tried={answer.outdated ? "" : tried} clusters={clusters.data?.items ?? []} /> : answer.error ? <section class="sheet"><Failure error={answer.error} onRetry={answer.reload} actions={tried ? <button type="button" class="btn small" onClick={() => go({ rule: "" })}>Without the rule {visible(tried)}</button> : undefined} /></section> : answer.slow ? <section class="sheet"><Loading>Counting what is hidden …</Loading></section> : null}
+        {data ? <Found of={data} stand={standing(proposed.data)} tried={answer.outdated ? "" : tried} clusters={clusters.data?.items ?? []} /> : answer.error ? <section class="sheet"><Failure error={answer.error} onRetry={() => { answer.reload(); proposed.reload(); }} actions={tried ? <button type="button" class="btn small" onClick={() => go({ rule: "" })}>Without the rule {visible(tried)}</button> : undefined} /></section> : answer.slow ? <section class="sheet"><Loading>Counting what is hidden …</Loading></section> : null}
         {data && data.changes > 0 && <Proposed of={proposed.data} error={proposed.error} reload={proposed.reload} slow={proposed.slow} stand={standing(proposed.data) ?? []} />}
       </div>
     </>

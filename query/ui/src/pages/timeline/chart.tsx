@@ -26,7 +26,7 @@ const RULER = 40;
 const narrow = matchMedia("(max-width: 640px)");
 const coarse = matchMedia("(pointer: coarse)");
 
-export function Chart({ model, news, onNews, empty }: { model: Model; news: number; onNews: () => void; empty?: ComponentChildren }) {
+export function Chart({ model, news, onNews, empty }: { model: Model | undefined; news: number; onNews: () => void; empty?: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null), over = useRef<HTMLCanvasElement>(null), ruler = useRef<HTMLCanvasElement>(null), lanes = useRef<HTMLCanvasElement>(null), tip = useRef<HTMLDivElement>(null);
   const size = useSignal({ height: 0, lane: 22 });
   const first = useSignal(0);
@@ -65,19 +65,22 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
   const paint = () => {
     due.current = 0;
     const s = stage.scene();
-    if (!s || !lanes.current || !over.current || !ruler.current) return;
+    if (!lanes.current || !over.current || !ruler.current) return;
     const p = palette();
     const { from, to } = span.peek(), w = stage.width.peek(), lane = size.peek().lane;
+    if (!s) return withContext(lanes.current, w, room.peek() * lane, p.ratio, () => undefined); // made while the data is on its way
     if (buffer.current.length < w + 1) buffer.current = new Uint8Array(Math.ceil(w) + 1);
     const began = performance.now();
     withContext(lanes.current, w, Math.max(1, (to - from) * lane), p.ratio, g => drawLanes(g, p, s, stage.rows.peek(), from, to, w, lane, buffer.current.subarray(0, Math.ceil(w))));
     withContext(ruler.current, w, RULER, p.ratio, g => drawRuler(g, p, s, w));
     const wide = narrow.matches ? 48 : 64;
-    withContext(over.current, over.current.clientWidth, wide, p.ratio, g => drawOverview(g, p, { ...s, model: stage.model.peek()! }, stage.overall.peek(), over.current!.clientWidth, wide));
+    if (frames.current) withContext(over.current, over.current.clientWidth, wide, p.ratio, g => drawOverview(g, p, { ...s, model: stage.model.peek()! }, stage.overall.peek(), over.current!.clientWidth, wide));
     if (++frames.current % 1000 === 0) performance.clearMeasures("timeline-frame"); // kept for benchmarks, not for ever
     performance.measure("timeline-frame", { start: began });
     if (performance.getEntriesByName("timeline-first").length === 0) performance.measure("timeline-first", "timeline-data");
-    if (beyond.peek() < BEYOND) setTimeout(() => (beyond.value = BEYOND));
+    if (stage.drawn.peek()) return;
+    // The first frame is the lanes that can be seen. What lies beyond them, the overview and the panel follow at once.
+    setTimeout(() => { beyond.value = BEYOND; stage.drawn.value = true; due.current ||= requestAnimationFrame(paint); });
   };
   useSignalEffect(() => {
     void [stage.scene(), stage.rows.value, span.value, size.value, stage.width.value, painted.value, stage.overall.value];
@@ -107,14 +110,14 @@ export function Chart({ model, news, onNews, empty }: { model: Model; news: numb
   return (
     <section class="chart" aria-label="Timeline; the same as a table on the Changes page" style={{ "--lane": `${size.value.lane}px` }}>
       <div class="over">
-        <Summary model={model} />
-        <canvas ref={over} role="img" aria-label={`Changes from ${hms(model.from, zone.value)} to ${hms(model.to, zone.value)}: ${count(model.total)}`} />
+        {model ? <Summary model={model} /> : <div class="what" />}
+        <canvas ref={over} role="img" aria-label={model ? `Changes from ${hms(model.from, zone.value)} to ${hms(model.to, zone.value)}: ${count(model.total)}` : "Changes are being read"} />
       </div>
       <div class="lanes" ref={box} onScroll={scrolled}>
         <div class="ruler"><Clock /><canvas ref={ruler} aria-hidden="true" /></div>
         {empty}
         <div class="body" hidden={empty !== undefined} style={{ height: `${stage.rows.value.length * size.value.lane}px` }}>
-          <TreeView from={from} to={to} lane={size.value.lane} model={model} />
+          {model && <TreeView from={from} to={to} lane={size.value.lane} model={model} />}
           <canvas ref={lanes} aria-hidden="true" style={{ top: `${from * size.value.lane}px` }} />
         </div>
       </div>

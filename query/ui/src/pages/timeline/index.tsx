@@ -41,6 +41,7 @@ export default function TimelinePage() {
     return decode(answer.data);
   }, [answer.data]);
   useEffect(() => stage.bind(), []);
+  useEffect(() => () => { stage.drawn.value = false; stage.model.value = undefined; }, []); // another visit begins anew
   useEffect(() => void palette(), []); // while the answer is on its way
   // Before the first frame, so that it shows the data.
   useLayoutEffect(() => {
@@ -63,19 +64,21 @@ export default function TimelinePage() {
   useKeys();
   useCommand();
 
-  if (!model) return <div class="page"><h1 class="sr">Timeline</h1>{answer.error ? <Failure error={answer.error} onRetry={answer.reload} /> : answer.slow ? <Loading>Reading changes{param("from").startsWith("now-") && ` of the last ${param("from").slice(4)}`} …</Loading> : null}</div>;
+  if (!model && answer.error) return <div class="page"><h1 class="sr">Timeline</h1><Failure error={answer.error} onRetry={answer.reload} /></div>;
+  // The chart stands before the data comes: then there is nothing left to do but to draw.
+  const empty = !model ? (answer.slow ? <Loading>Reading changes{param("from").startsWith("now-") && ` of the last ${param("from").slice(4)}`} …</Loading> : <></>) : model.lanes.length === 0 ? <Nothing model={model} clusters={clusters.data?.items ?? []} /> : undefined;
   return (
     <div class="timeline">
       <h1 class="sr">Timeline of {asked["namespace"] || "all namespaces"}</h1>
       {answer.error && <FailureStrip error={answer.error} readAt={answer.readAt} onRetry={answer.reload} />}
       <div class={`work ${answer.outdated ? "outdated" : ""}`}>
-        <Chart model={model} news={waiting} onNews={() => reread(n => n + 1)} empty={model.lanes.length === 0 ? <Nothing model={model} clusters={clusters.data?.items ?? []} /> : undefined} />
+        <Chart model={model} news={waiting} onNews={() => reread(n => n + 1)} empty={empty} />
         <Panel model={model} />
       </div>
       <footer class="status desk">
         <Legend />
         <span class="grow" />
-        <Hidden model={model} />
+        {model && <Hidden model={model} />}
         <a class="nowrap" href={href("changes")}>As a table</a>
       </footer>
     </div>

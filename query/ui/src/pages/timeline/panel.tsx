@@ -19,7 +19,12 @@ import { inline, Path, SafeText, visible } from "../../ui/safe";
 import { duration, hms, many, moment, rfc3339 } from "../../ui/time";
 import { diffLink, objectLink } from "./links";
 
-export function Panel({ model }: { model: Model }) {
+export function Panel({ model }: { model: Model | undefined }) {
+  if (!model || !stage.drawn.value) return <aside class="panel" aria-label="What is chosen"><Grip /><Acts row={undefined} /></aside>;
+  return <Filled model={model} />;
+}
+
+function Filled({ model }: { model: Model }) {
   const row = stage.rows.value[stage.chosenIndex.value], mark = stage.chosenMark.value;
   const shown = stage.shownModel.value ?? model;
   return (
