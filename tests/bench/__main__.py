@@ -15,6 +15,7 @@ from tests.bench import (
     canvas,
     embedded,
     faults,
+    followers,
     kafka,
     objects,
     outage,
@@ -49,6 +50,7 @@ SUITES: dict[str, Callable[[Path, float | None], None]] = {
     "burst": lambda home, seconds: burst.run(home, seconds=seconds or 60),
     "soak": lambda home, seconds: soak.run(home, seconds=seconds or 7200),
     "absence": lambda home, _seconds: absence.run(home),
+    "followers": lambda home, seconds: followers.run(home, seconds=seconds or 60),
     "access": lambda home, _seconds: access.run(home),
     "questions": lambda home, _seconds: questions.run(home, events=1_000_000),
 }
