@@ -65,7 +65,10 @@ async def _serve(server: Server, bound: object, loops: list[asyncio.AbstractEven
 
 
 def _ending(server: Server, loops: list[asyncio.AbstractEventLoop]) -> Callable[[], None]:
-    return lambda: loops[0].call_soon_threadsafe(server.stop) and None
+    def end() -> None:
+        loops[0].call_soon_threadsafe(server.stop)
+
+    return end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
