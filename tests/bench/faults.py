@@ -11,6 +11,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -159,8 +160,8 @@ def _report(recorder: Recorder, etcd: Etcd, begun: int) -> None:
     outside = proofs.complete(truth, [*events, *gaps], due=due, slack=READ)
     figure("one run, versions that the API server had", len(due), "", **_origins(events))
     figure("one run, recall", 1 - len(missing) / len(due), "", missing=len(missing), outside_gaps=len(outside))
-    shown = sorted({f"{gap.resource}: {gap.reason}" for gap in gaps})
-    figure("one run, gaps", len(gaps), "", of_these_kinds=len(_of_these(gaps)), which=shown)
+    figure("one run, gaps", len(gaps), "", of_these_kinds=len(_of_these(gaps)), **Counter(gap.reason for gap in gaps))
+    say("\n".join(line for line in recorder.log.read_text().splitlines() if "heal" in line or "no longer has" in line))
     twice = proofs.unique(events)
     wrong = [
         *proofs.stated([one for one in truth if one.kind not in HIDDEN], [e for e in events if e.kind_id not in HIDDEN])
