@@ -38,6 +38,7 @@ COMMANDS = {
     "baseline": ("kubelapse.cli.baseline", "Baselines that are kept and evaluated as objects change."),
     "pin": ("kubelapse.cli.pin", "Give a moment a name."),
     "pins": ("kubelapse.cli.pins", "The moments that have names."),
+    "purge": ("kubelapse.cli.purge", "Take one leaked value out of the whole history, and prove that it is gone."),
     "note": ("kubelapse.cli.note", "Put a mark on the timeline."),
     "noise": ("kubelapse.cli.noise", "What is hidden as noise, by which rule; which rules would be worth having."),
     "audit-log": ("kubelapse.cli.audit_log", "Read a Kubernetes audit log, so that answers name users."),

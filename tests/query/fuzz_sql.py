@@ -95,7 +95,21 @@ def mutated(known: list[str], chance: random.Random) -> str:
 
 
 def one(place: Yard, statement: str, *, straight: bool) -> str:
-    """What became of it: refused, failed, ran. Raises Escaped."""
+    """What became of it: refused, failed, ran. Raises Escaped.
+
+    Whoever walks through the file system opens the directory, too: what was disturbed must be so each time.
+    """
+    for _ in range(3):
+        outcome, told = _asked(place, statement, straight=straight)
+        disturbed = place.watched.disturbed()
+        if SECRET in told:
+            raise Escaped(f"{statement!r}: {told[:200]}")
+        if not disturbed:
+            return outcome
+    raise Escaped(f"{statement!r}: {disturbed}")
+
+
+def _asked(place: Yard, statement: str, *, straight: bool) -> tuple[str, str]:
     try:
         if straight:
             tree.check(place.desk.door.tree(statement, {}), place.store.database)
@@ -103,15 +117,10 @@ def one(place: Yard, statement: str, *, straight: bool) -> str:
         else:
             rows = place.ask(statement, at="1m", ns="shop") if "{at:" in statement else place.ask(statement)
     except QueryError as error:
-        outcome, told = "refused", str(error)
+        return "refused", str(error)
     except StoreError as error:
-        outcome, told = "failed", str(error)
-    else:
-        outcome, told = "ran", b"".join(rows).decode("utf-8", "replace")
-    disturbed = place.watched.disturbed()
-    if SECRET in told or disturbed:
-        raise Escaped(f"{statement!r}: {disturbed or told[:200]}")
-    return outcome
+        return "failed", str(error)
+    return "ran", b"".join(rows).decode("utf-8", "replace")
 
 
 def run(place: Yard, statements: int, *, seed: int, seconds: float) -> Iterator[Counter[str]]:
