@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from itertools import chain
 
 COLOURS = 96
+BRIGHT = 64
+"""Colours that say something of an object are few pixels: these many of them are kept whatever else there is."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def reduced(picture: bytes) -> bytes:
-    """The same PNG with its 96 most frequent colours; every other one becomes the nearest of them."""
+    """The same PNG with its most frequent colours, grey and bright; every other one becomes the nearest of them."""
     parts = dict[bytes, bytes]()
     for name, data in _chunks(picture):
         parts[name] = parts.get(name, b"") + data
@@ -30,7 +32,8 @@ def reduced(picture: bytes) -> bytes:
 
 def _numbered(counts: Counter[bytes]) -> dict[bytes, int]:
     """An index for each colour; the first of an index is the one that is kept."""
-    kept = [colour for colour, _ in counts.most_common(COLOURS)]
+    ordered = [colour for colour, _ in counts.most_common()]
+    kept = [*ordered[:COLOURS], *[each for each in ordered[COLOURS:] if max(each) - min(each) > 60][:BRIGHT]]
     number = {colour: index for index, colour in enumerate(kept)}
     for colour in counts:
         if colour not in number:

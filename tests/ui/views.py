@@ -22,7 +22,7 @@ def views(demo: Demo) -> dict[str, str]:
     before = (datetime.fromisoformat(since) + timedelta(seconds=60)).isoformat().replace("+00:00", "Z")
     span = {"from": since, "to": until, "live": "off"}
     return {
-        "home": address("", {}),
+        "home": address("", span),
         "timeline": address("timeline", span),
         "chosen": address("timeline", {**span, "ns": "shop", "sel": WEB, "at": rollback(demo)["started"]}),
         "changes": address("changes", span),
@@ -31,7 +31,7 @@ def views(demo: Demo) -> dict[str, str]:
         "compare": address("compare", {**span, "ns": "shop"}),
         "drift": address("drift", {}),
         "rollouts": address("rollouts", {}),
-        "coverage": address("coverage", {}),
+        "coverage": address("coverage", span),
         "search": address("search", {"value": "*:1.9.0"}),
         "sql": address("sql", {"sql": PER_CLASS}),
         "noise": address("noise", {**span, "rule": "pods status kwok"}),

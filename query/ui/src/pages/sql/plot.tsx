@@ -44,8 +44,9 @@ function draw(g: CanvasRenderingContext2D, p: Palette, found: readonly Point[], 
   for (const v of [high, low < 0 ? 0 : from]) g.fillRect(0, Math.round(y(v)), width, 1);
   g.fillStyle = p.css["ink-2"];
   const bar = Math.min(14, (width / found.length) * 0.7);
-  if (bar >= 2) for (const each of found) if (each.v) g.fillRect(x(each.t) - bar / 2, Math.min(y(each.v), y(0)), bar, Math.max(1, Math.abs(y(each.v) - y(0))));
-  else {
+  if (bar >= 2) {
+    for (const each of found) g.fillRect(x(each.t) - bar / 2, Math.min(y(each.v), y(0)), bar, Math.abs(y(each.v) - y(0)));
+  } else {
     g.strokeStyle = p.css["ink-2"];
     g.lineWidth = 1.25;
     g.beginPath();
