@@ -1,9 +1,10 @@
 """The generated pages of docs/: `python -m kubelapse.docs` writes them anew, a test compares.
 
 What they say is said once, in code: settings in `kubelapse.settings`, metrics in each stage's `metrics`, commands in
-`kubelapse.cli`.
+`kubelapse.cli`, the records of the topic in `schema.events`.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ingest.metrics import Metrics as IngestMetrics
 from kubelapse import settings
 from kubelapse.cli import reference
 from query.metrics import Metrics as QueryMetrics
+from schema.contract import record_schema
 
 _METRICS_HEAD = """# Metrics
 
@@ -61,6 +63,7 @@ def pages() -> dict[str, str]:
         "docs/settings.md": settings.markdown(),
         "docs/metrics.md": metrics(),
         "docs/cli.md": reference.markdown(),
+        "docs/contracts/record.schema.json": json.dumps(record_schema(), indent=2, sort_keys=True) + "\n",
     }
 
 
