@@ -115,10 +115,10 @@ class Intake:
         self.late_from = since if self.late_from is None else min(self.late_from, since)
         self._changed.set()
 
-    async def take(self, timeout: float | None) -> list[Chunk]:
+    async def take(self, timeout: float | None, *, gather: float = 0.0) -> list[Chunk]:
         """The oldest of what was read, mostly all of it; waits for something, at most `timeout` seconds.
 
-        Empty: nothing came, or the end.
+        Empty: nothing came, or the end. `gather`: for so many seconds more it waits for what follows the first bytes.
         """
         if not self.pending and not self.ended:
             self._changed.clear()
@@ -127,6 +127,8 @@ class Intake:
                     await self._changed.wait()
             except TimeoutError:
                 return []
+            if gather and self.queued:
+                await asyncio.sleep(gather)
         taken = self._oldest()
         if self.queued < self._bound:
             self._room.set()

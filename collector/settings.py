@@ -24,6 +24,8 @@ class Timings:
     with 54 watches opened at once beside a full load on two cores)."""
     hold: float = 3.0
     """Late events are given out at the latest after this long, caught up or not."""
+    gather: float = 0.02
+    """What a watch brings is processed this much later, with what follows it: each time costs like half a change."""
     pause: float = 0.02
     """Under steady load a stream is never idle: after `hold`, a pause this long and fresh claims count as caught up."""
     fresh: float = 1.5

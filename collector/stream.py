@@ -135,7 +135,8 @@ class Stream:
         try:
             await self._process(self._rest)
             while not (self.intake.ended and not self.intake.pending) and not self._asked_to_end:
-                await self._process(self._split(await self.intake.take(self._patience())))
+                taken = await self.intake.take(self._patience(), gather=self._timings.gather)
+                await self._process(self._split(taken))
                 await self._catch_up()
             while self.intake.pending:
                 await self._process(self._split(await self.intake.take(0.0)))
