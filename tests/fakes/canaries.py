@@ -141,11 +141,10 @@ def canaries() -> list[Canary]:
             23,
         ),
         ("deployments", {"spec": _deployment(pod(_env("GITHUB_TOKEN", f"ghp_{s(24)}{'A' * 16}")))}, 24),
-        ("serviceaccounts", annotated(openshift_io__token_secret=jwt(25), example__password=s(25)), 25),
-        ("configmaps", annotated(objectset_rio_cattle_io=s(26), **{"objectset.rio.cattle.io__applied": helm(26)}), 26),
+        ("serviceaccounts", annotated(**{"openshift.io__token-secret.value": jwt(25)}, example__password=s(25)), 25),
+        ("configmaps", annotated(**{"objectset.rio.cattle.io__applied": helm(26)}), 26),
         ("configmaps", annotated(example__slack=f"xoxb-{s(27)}", example__last=_nested(27)), 27),
     ]
-    found[25][1]["metadata"] = {"annotations": {"objectset.rio.cattle.io/applied": helm(26)}}
     return [Canary(name=f"c{n:02d}", resource=kind, body=body, secrets=_held(n)) for kind, body, n in found]
 
 
