@@ -124,7 +124,10 @@ class Feed:
     async def batch(self, chosen: ChangeFilter, position: int, head: int) -> Batch:
         """The next changes behind a position."""
         most = self.settings.feed_batch
-        return await self._readers.run(lambda: feeds_read.read(self._store, chosen, position, head, most))
+        audited = self.settings.audit_log
+        return await self._readers.run(
+            lambda: feeds_read.read(self._store, chosen, position, head, most, audited=audited)
+        )
 
     async def gaps(self, chosen: ChangeFilter, since: datetime | None) -> list[tuple[datetime, Span]]:
         """Gaps recorded since the ledger's moment `since`, with theirs."""

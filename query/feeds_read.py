@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from query import cursors, records, timeline
+from query import cursors, people, records, timeline
 from query.errors import BadCursor
 from query.models import CHANGE_FIELDS, Change, Span
 from query.scope import ChangeFilter, one_of, where
@@ -90,8 +90,8 @@ def head(store: Store, known: int, settle: float) -> int:
     return max(known, newest)
 
 
-def read(store: Store, chosen: ChangeFilter, position: int, head: int, limit: int) -> Batch:
-    """The next changes behind a position, up to `head`."""
+def read(store: Store, chosen: ChangeFilter, position: int, head: int, limit: int, *, audited: bool = False) -> Batch:
+    """The next changes behind a position, up to `head`; `audited`: an audit log is taken here, which may tell who."""
     params: dict[str, object] = {"position": position, "head": head, "limit": limit}
     within = ["log_order > {position:UInt64}", "log_order <= {head:UInt64}"]
     conditions = where([*within, *chosen.conditions(params), *chosen.shown(params)])
@@ -104,9 +104,9 @@ def read(store: Store, chosen: ChangeFilter, position: int, head: int, limit: in
     for row in places:
         event = events.get(_identity(row[2:]))
         if event is None:
-            return Batch(_chosen(store, chosen, whole), whole[-1][0] if whole else position)
+            return Batch(_chosen(store, chosen, whole, audited), whole[-1][0] if whole else position)
         whole.append((row[0], event))
-    return Batch(_chosen(store, chosen, whole), head if len(places) < limit else places[-1][0])
+    return Batch(_chosen(store, chosen, whole, audited), head if len(places) < limit else places[-1][0])
 
 
 def _events(
@@ -127,14 +127,19 @@ def _identity(row: Row) -> tuple[object, ...]:
     return tuple(row[:9])
 
 
-def _chosen(store: Store, chosen: ChangeFilter, whole: list[tuple[int, Event]]) -> list[tuple[int, FeedChange]]:
+def _chosen(
+    store: Store, chosen: ChangeFilter, whole: list[tuple[int, Event]], audited: bool
+) -> list[tuple[int, FeedChange]]:
+    """Those that the selector takes, with who made them."""
     selector = chosen.scope.selector
-    return [
+    found = [
         (position, _change(event, position))
         for position, event in whole
         if selector is None
         or selector.matches(records.labels(bytes(timeline.with_state(store, event).object or b"{}")))
     ]
+    people.introduce(store, [each for _, each in found], audited=audited)
+    return found
 
 
 def _change(event: Event, position: int) -> FeedChange:

@@ -16,7 +16,7 @@ from schema.events import Actor, Event
 class Change(msgspec.Struct, kw_only=True):
     """One recorded change: every field of the event, save the state after it (ask `/events/{id}`).
 
-    `who`: in lists and histories the sort of writer, the request behind it and candidates; null in the live feed.
+    `who`: the sort of writer, the request behind it (where the audit log has told of it by then) and candidates.
     """
 
     id: str
