@@ -39,7 +39,8 @@ export default function Compare() {
   useEffect(() => { command.value = `kubelapse diff${scope["namespace"] ? ` -n ${shellWord(scope["namespace"])}` : " -A"}${scope["cluster"] ? ` --cluster ${shellWord(scope["cluster"])}` : ""} --from ${shellWord(a)} --to ${shellWord(b)}`; }, [a, b, scope["namespace"], scope["cluster"]]);
   return (
     <div class="page compare">
-      <div class="head"><h1>Compare</h1><span class="mut">{visible(param("ns") || "all namespaces")}{param("cluster") && ` in ${visible(param("cluster"))}`}</span></div>
+      <div class="head"><h1>Compare</h1><span class="mut">{visible(param("ns") || "all namespaces")}{param("cluster") && ` in ${visible(param("cluster"))}`}</span><span class="grow" />
+        <button type="button" class="btn desk" onClick={() => void copy(command.value, "Command copied")}>Copy as command</button></div>
       {ready && <SideBySide a={a} b={b} clusters={clusters.data?.items ?? []} />}
       {!diff.data ? diff.error ? <section class="sheet"><Failure error={diff.error} onRetry={diff.reload} /></section> : diff.slow ? <section class="sheet"><Loading>Comparing two moments …</Loading></section> : null : <Everything diff={diff.data} a={a} b={b} dim={diff.outdated} />}
     </div>
@@ -92,7 +93,6 @@ function SideBySide({ a, b, clusters }: { a: string; b: string; clusters: readon
         <Moments a={a} b={b} />
         <div class="join" role="group" aria-label="Compare with"><button type="button" class="btn" aria-pressed={mode === "ref"} onClick={() => setMode("ref")}>Against the reference</button><button type="button" class="btn" aria-pressed={mode === "time"} onClick={() => setMode("time")}>A against B</button></div>
         <label class="row note"><input type="checkbox" checked={equal} onChange={event => setEqual(event.currentTarget.checked)} /> equal rows too {quiet > 0 && !equal && <span class="mut">({quiet} hidden)</span>}</label>
-        <span class="grow" /><button type="button" class="btn desk" onClick={() => void copy(command.value, "Command copied")}>Copy as command</button>
       </div>
       {listed.error && !listed.data ? <section class="sheet"><Failure error={listed.error} onRetry={listed.reload} /></section>
         : listed.data && items.length === 0 ? <section class="sheet"><State title={`No ${visible(kind)} here`}>Choose another kind or namespace above to put its objects side by side.</State></section>
