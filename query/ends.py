@@ -97,7 +97,7 @@ class Pair:
     @property
     def first_seen(self) -> bool:
         """Whether nobody can say that it was not there before."""
-        return self.before is None and self.born is not None and self.born.origin == "list"
+        return self.before is None and self.born is not None and self.born.origin in ("list", "checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ def differing(store: Store, scope: Scope, after: datetime, until: datetime) -> l
     sql = f"""
         SELECT any(cluster), any(namespace), any(resource), any(`group`), any(name), any(uid), toString(any(kind)),
             countIf({before}) > 0 AND argMaxIf(op, {_ORDER}, {before}) != 'delete', argMax(op, {_ORDER}) != 'delete',
-            argMaxIf(hash, {_ORDER}, {before}) = argMax(hash, {_ORDER}), argMin(origin, {_ORDER}) = 'list',
+            argMaxIf(hash, {_ORDER}, {before}) = argMax(hash, {_ORDER}),
+            argMin(origin, {_ORDER}) IN ('list', 'checkpoint'),
             {moment.format("If", f", {before}")}, {moment.format("", "")}
         FROM events {known} GROUP BY cityHash64(cluster, resource, `group`, uid)"""
     names: dict[Place, list[_Narrow]] = {}

@@ -169,3 +169,23 @@ async def test_a_diff_that_cannot_know_everything_says_what_it_does_not_know(
     answer = await ask(api, "/api/v1/diff", {"cluster": shop.cluster, "kind": kind, **when})
     assert not answer["coverage"]["complete"]
     assert word in str(answer["coverage"]), answer["coverage"]
+
+
+async def test_what_was_there_before_the_horizon_is_not_called_added(
+    api: httpx.AsyncClient, store: ChdbStore, history: History
+) -> None:
+    history.watch(from_=0, to=999)
+    history.put("configmaps", "shop/old", {"data": {"a": "1"}}, at=100, origin="checkpoint")
+    history.put("configmaps", "shop/old", {"data": {"a": "2"}}, at=110, by="helm")
+    history.store(store)
+    window = {"cluster": history.cluster, "from": at(50).isoformat(), "to": at(200).isoformat()}
+    answer = await ask(api, "/api/v1/diff", window)
+    assert (answer["added"], answer["hidden"]["first_sight"]) == ([], 1)
+    (seen,) = (await ask(api, "/api/v1/diff", window | {"first_sight": "on"}))["added"]
+    assert (seen["name"], seen["first_seen"]) == ("old", True)
+
+
+async def test_a_kind_that_nobody_ever_served_is_named(api: httpx.AsyncClient, shop: History) -> None:
+    problem = await ask(api, "/api/v1/diff", {"cluster": shop.cluster, "kind": "widgets"}, 404)
+    assert "widgets" in problem["detail"]
+    assert problem["hint"]
