@@ -16,14 +16,14 @@ What aiokafka does not say by itself, each found by trying it against a real bro
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schema.kafka import Broker, BrokerError, explained, started
-from schema.topics import MESSAGE_BYTES, MIB
+from schema.kafka import Broker, BrokerError, describe, explained, started
+from schema.topics import MESSAGE_BYTES, MIB, TopicState
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,79 @@ class Interrupted(Exception):
     """The transaction may be committed or not: throw the producer away and look at the topic."""
 
 
-class Transactions:
+class Producing(Protocol):
     """One transactional producer at a time under one id."""
+
+    async def open(self) -> None:
+        """Fence whoever had this id, and end what it left open. Raises BrokerError."""
+        ...
+
+    async def run(self, messages: Iterable[Message]) -> int:
+        """Write these in one transaction; the last one's offset. Raises Fenced, Interrupted."""
+        ...
+
+    async def close(self) -> None:
+        """End in order, if the broker answers in time."""
+        ...
+
+    async def abandon(self) -> None:
+        """Let go at once; what is open is aborted by the next one or by the broker."""
+        ...
+
+
+class Reading(Protocol):
+    """One partition as a context: committed records only, from an offset on."""
+
+    async def __aenter__(self) -> "Reading": ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def read(self, put: Callable[[bytes | None, bytes | None], None], *, settled: bool = False) -> int:
+        """Everything up to the end that there is now; the offset after it. Raises BrokerError.
+
+        `settled`: only as far as no transaction is open, waiting for none.
+        """
+        ...
+
+    async def skip_to_last(self, count: int) -> None:
+        """Go on at most so many offsets before the end."""
+        ...
+
+
+class LogClient(Protocol):
+    """How a slot's holder reaches its log."""
+
+    def producing(self, transactional_id: str, *, operation: float) -> Producing:
+        """A producer, not open yet; `operation`: seconds that it may take for anything."""
+        ...
+
+    def reading(self, topic: str, partition: int, *, begin: int | None = None) -> Reading:
+        """A reader from this offset on, None = the oldest."""
+        ...
+
+    async def describe(self, names: Sequence[str]) -> Mapping[str, TopicState]:
+        """These topics as they are; a missing one is left out. Raises BrokerError."""
+        ...
+
+
+class KafkaClient:
+    """`LogClient` of a real broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def producing(self, transactional_id: str, *, operation: float) -> "Transactions":
+        return Transactions(self._broker, transactional_id, operation=operation)
+
+    def reading(self, topic: str, partition: int, *, begin: int | None = None) -> "PartitionReader":
+        return PartitionReader(self._broker, topic, partition, begin=begin)
+
+    async def describe(self, names: Sequence[str]) -> Mapping[str, TopicState]:
+        return await describe(self._broker, names)
+
+
+class Transactions:
+    """`Producing` of a real broker."""
 
     def __init__(self, broker: Broker, transactional_id: str, *, operation: float = OPERATION) -> None:
         self._broker, self._id, self._operation = broker, transactional_id, operation

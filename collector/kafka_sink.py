@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from collector.backlog import Backlog, BacklogFull
-from collector.kafka import Fenced, Interrupted, Message
+from collector.kafka import Fenced, Interrupted, LogClient, Message
 from collector.kafka_batch import CHANGES, Packed, pack, weigh, write
 from collector.kafka_slot import LogLimits, Place, SinkFenced, SlotHolder
 from collector.metrics import LogMetrics
@@ -42,9 +42,11 @@ class KafkaSink:
         metrics: LogMetrics,
         clock: Callable[[], datetime],
         limits: LogLimits | None = None,
+        client: LogClient | None = None,
     ) -> None:
+        """`client` None: that of the place's broker."""
         self._place, self._limits, self._metrics = place, limits or LogLimits(), metrics
-        self._holder = SlotHolder(place, clock=clock, limits=self._limits)
+        self._holder = SlotHolder(place, clock=clock, limits=self._limits, client=client)
         self._backlog = Backlog(spill, most=self._limits.memory_bytes)
         self._accepted = self._committed = 0
         self._closed = False

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from collector.errors import OtherCluster
-from collector.kafka import Fenced, Interrupted, Message, PartitionReader, Transactions
+from collector.kafka import Fenced, Interrupted, KafkaClient, LogClient, Message, Reading
 from collector.kafka_account import Account
 from collector.kafka_batch import LARGEST
 from collector.kafka_state import (
@@ -28,7 +28,7 @@ from collector.kafka_table import Table, positions_of
 from collector.rivals import STAND_BY, Rivals
 from collector.sink import Position, Remembered, Restored, SinkError
 from collector.slots import Slot
-from schema.kafka import Broker, BrokerError, TopicsDiffer, describe
+from schema.kafka import Broker, BrokerError, TopicsDiffer
 from schema.objects import Scope
 from schema.topics import Topics, differences
 
@@ -80,11 +80,15 @@ class Place:
 class SlotHolder:
     """One instance's hold on a slot, from standing by to being fenced."""
 
-    def __init__(self, place: Place, *, clock: Callable[[], datetime], limits: LogLimits) -> None:
+    def __init__(
+        self, place: Place, *, clock: Callable[[], datetime], limits: LogLimits, client: LogClient | None = None
+    ) -> None:
+        """`client` None: that of the place's broker."""
         self._place, self._clock, self._limits = place, clock, limits
+        self._client = client or KafkaClient(place.broker)
         self._cluster, self._slot = place.cluster, place.slot
         name = f"kubelapse-{place.topics.state}-{place.cluster}-{place.slot}"
-        self.transactions = Transactions(place.broker, name, operation=limits.operation)
+        self.transactions = self._client.producing(name, operation=limits.operation)
         self.account = Account(place.cluster, largest=LARGEST)
         self.partitions = 0
         """Of the log."""
@@ -118,7 +122,7 @@ class SlotHolder:
         """Both must be there and fit to be written to; how many partitions they have is theirs to say."""
         wanted = {spec.name: spec for spec in self._place.topics.wanted()}
         names = [self._place.topics.changes, self._place.topics.state]
-        found = await describe(self._place.broker, names)
+        found = await self._client.describe(names)
         for name in names:
             there = found.get(name)
             spec = replace(wanted[name], partitions=there.partitions) if there else wanted[name]
@@ -127,10 +131,10 @@ class SlotHolder:
         self.partitions = found[self._place.topics.changes].partitions
         self._state_partition = partition_of(self._cluster, found[self._place.topics.state].partitions)
 
-    def _reader(self, begin: int | None = None) -> PartitionReader:
-        return PartitionReader(self._place.broker, self._place.topics.state, self._state_partition, begin=begin)
+    def _reader(self, begin: int | None = None) -> Reading:
+        return self._client.reading(self._place.topics.state, self._state_partition, begin=begin)
 
-    async def _stand_by(self, reader: PartitionReader, table: Table) -> None:
+    async def _stand_by(self, reader: Reading, table: Table) -> None:
         """Until nobody else is at work on the slot. An heir does not wait for what the dead one left open."""
         loop = asyncio.get_running_loop()
         hurried = bool(self._place.predecessors) or self._place.take_over
@@ -233,7 +237,7 @@ class SlotHolder:
             nonlocal found
             found = found or (value is not None and mark in value[:2_000])
 
-        async with PartitionReader(self._place.broker, self._place.topics.changes, 0) as reader:
+        async with self._client.reading(self._place.topics.changes, 0) as reader:
             await reader.skip_to_last(TAIL)
             await reader.read(look)
         return found

@@ -95,11 +95,18 @@ def patched(records: Iterable[Record]) -> list[str]:
     for one in changes(records):
         before = last.get(chain := (one.kind_id, one.uid, one.epoch))
         if before is not None and one.op == "update" and before.object is not None and one.object is not None:
-            made = jsonpatch.apply_patch(json.loads(bytes(before.object)), json.loads(bytes(one.patch)))
-            if strict(made) != strict(json.loads(bytes(one.object))):
-                complaints.append(f"the patch does not lead to the state: {one.id}")
+            complaints += [f"{wrong}: {one.id}" for wrong in _led(before.object, one.patch, one.object)]
         last[chain] = one
     return complaints
+
+
+def _led(before: bytes, patch: bytes, after: bytes) -> list[str]:
+    """What is wrong with a patch between two states."""
+    try:
+        made = jsonpatch.apply_patch(json.loads(bytes(before)), json.loads(bytes(patch)))
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        return [f"the patch does not fit the state before ({type(error).__name__})"]
+    return [] if strict(made) == strict(json.loads(bytes(after))) else ["the patch does not lead to the state"]
 
 
 def strict(value: object) -> str:

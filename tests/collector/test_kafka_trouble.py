@@ -78,12 +78,18 @@ async def test_a_commit_whose_answer_was_lost_is_not_written_twice(log: KafkaLog
     assert await log.versions() == list(range(1, 20))
 
 
+def transactions_of(sink: KafkaSink) -> Transactions:
+    found = sink._holder.transactions
+    assert isinstance(found, Transactions)
+    return found
+
+
 async def test_a_fence_without_a_new_holder_is_outlived(log: KafkaLog) -> None:
     """As when a process was frozen for longer than the broker keeps a transaction open."""
     sink = await log.opened()
     await steps(sink, range(1, 5))
     await sink.flush()
-    intruder = Transactions(log.address, sink._holder.transactions._id)
+    intruder = Transactions(log.address, transactions_of(sink)._id)
     await intruder.open()
     await intruder.abandon()
     await steps(sink, range(5, 9))
@@ -95,7 +101,7 @@ async def test_what_a_dead_process_had_sent_but_not_committed_is_not_there(log: 
     sink = await log.opened("one")
     await steps(sink, range(1, 4))
     await sink.flush()
-    producer = sink._holder.transactions._producer
+    producer = transactions_of(sink)._producer
     await sink._end_writer()
     await producer.begin_transaction()
     await (await producer.send(log.topics.changes, b"torn", key=b"k"))
@@ -110,7 +116,7 @@ async def test_what_a_dead_process_had_sent_but_not_committed_is_not_there(log: 
 
 async def leave_open(sink: KafkaSink, log: KafkaLog) -> None:
     """As one that is killed between sending and committing: the state topic has records that nobody ends."""
-    producer = sink._holder.transactions._producer
+    producer = transactions_of(sink)._producer
     await producer.begin_transaction()
     message = sink._holder._head_message(1_000, 0)
     await (await producer.send(message.topic, message.value, key=message.key, partition=message.partition))

@@ -107,11 +107,15 @@ def with_a_gap_for_nothing(records: list[Record]) -> list[Record]:
 
 
 UPDATE: Final = ("update", "watch")
+UNFIT: Final = Raw(b'[{"op":"test","path":"/data/value","value":"another"}]')
 OTHER_STATE: Final = Raw(b'{"data":{}}')
 BREAKS: Final[dict[str, Sequence[Break]]] = {
     "unique": [twice],
     "chained": [without(Event, 20), changed(5, lambda one: replace(one, seq=one.seq + 1))],
-    "patched": [changed(5, lambda one: replace(one, patch=Raw(b"[]")))],
+    "patched": [
+        changed(5, lambda one: replace(one, patch=Raw(b"[]"))),
+        changed(5, lambda one: replace(one, patch=UNFIT)),
+    ],
     "ordered": [changed(9, lambda one: replace(one, ts=one.ts - timedelta(hours=1)))],
     "stated": [changed(5, lambda one: replace(one, object=OTHER_STATE))],
     "ended": [without(Event, -1)],
