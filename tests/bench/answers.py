@@ -33,8 +33,7 @@ WINDOW = timedelta(minutes=30)
 
 
 def run(store: Store, *, events: int, objects: int, end: Any, span: timedelta, namespace: Callable[[int], str]) -> None:
-    """Add Deployments to the store, then ask; each figure is of calls without HTTP."""
-    store.insert("events", event_rows(_workloads(end, span)), token="bench-workloads")
+    """Each figure is of calls without HTTP."""
     chance = random.Random(5)
 
     def moment() -> Any:
@@ -79,13 +78,20 @@ def run(store: Store, *, events: int, objects: int, end: Any, span: timedelta, n
     _ask("who last touched a path, newest 500", lambda: last_touched(store, spec, end, limit=500), 10, **size)
 
 
+def add(store: Store, *, end: Any, span: timedelta) -> None:
+    """Deployments, for rollouts."""
+    store.insert("events", event_rows(_workloads(end, span)), token="bench-workloads")
+
+
 def _ask(name: str, question: Callable[[], object], times: int, **parameters: Any) -> None:
-    took = []
+    took, cpu = [], []
     question()
     for _ in range(times):
-        began = time.monotonic()
+        began, spent = time.monotonic(), time.process_time()
         question()
         took.append(time.monotonic() - began)
+        cpu.append(time.process_time() - spent)
+    figure(f"{name}, CPU, median", median(cpu) * 1000, "ms", **parameters)
     figure(f"{name}, p50", median(took) * 1000, "ms", **parameters)
     figure(f"{name}, p95", quantile(took, 0.95) * 1000, "ms", **parameters)
 
