@@ -44,20 +44,42 @@ _FORGED: Final = r"hmac:[0-9a-f]{8}:[0-9a-f]{16}"
 class Walker:
     """The rules as they hold for one kind. `mark`: a secret → its marker; a marker of ours → itself."""
 
-    __slots__ = ("_arguments", "_config", "_found", "_hint", "_mark", "_partial", "_paths", "_rules", "_whole")
+    __slots__ = (
+        "_anchored",
+        "_arguments",
+        "_config",
+        "_found",
+        "_hint",
+        "_mark",
+        "_partial",
+        "_paths",
+        "_rules",
+        "_steps",
+        "_whole",
+    )
 
     def __init__(self, rules: RedactionRules, kind: Kind | None, mark: Callable[[str], str]) -> None:
         self._rules = rules
         self._mark = mark
         self._paths = rules.paths(kind)
+        self._steps = [[orjson.dumps(step) for step in path if step != "*"] for path in self._paths]
         self._config = kind is not None and kind.id == "configmaps"
         self._arguments = rules.on(ARGUMENTS)
         own = tuple(Pattern(rule="own", hint=one, find=re2.compile(one), replace=value) for one in rules.patterns(kind))
+        self._anchored = bool(own)
         forged = Pattern(rule="markers", hint=_FORGED, find=re.compile(_FORGED), replace=value)
         self._found = (forged, *patterns(rules), *own)
         self._whole = tuple(one for one in self._found if one.whole)
         self._partial = tuple(one for one in self._found if not one.whole)
         self._hint = _search([*(pattern.hint for pattern in self._found), *_structural(rules)])
+
+    def passes(self, state: bytes) -> bool:
+        """Whether a whole canonical state surely is as it may be kept, told without parsing it.
+
+        Patterns of one's own may be anchored to where a member begins: they are looked for member by member.
+        """
+        reached = any(all(step in state for step in steps) for steps in self._steps)
+        return not reached and not self._anchored and not self._config and not self._hint(state)
 
     def section(self, name: str, found: Json, body: bytes) -> tuple[Json, bool]:
         """A top-level member and its canonical JSON → the member as it may be kept, and whether that is another.

@@ -187,7 +187,7 @@ class Tracker:
             epoch=one.epoch,
             seq=one.seq,
             rv=one.rv,
-            digest=bytes.fromhex(digest(state)),
+            digest=bytes.fromhex(one.hash if state is one.object else digest(state)),
             packed=self._memory.pack(Version(state, sections, None, b"")),
         )
         self._memory.put(one.uid, entry)

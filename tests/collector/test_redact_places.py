@@ -211,3 +211,14 @@ def test_what_was_recorded_before_there_was_a_rule_opens_a_new_epoch_and_no_patc
     records = events(found.replace([item], rv="100", at=NOON + timedelta(seconds=5), reason="checkpoint lost"))
     assert [(one.cause, one.op, one.origin) for one in records] == [("redaction-rules", "add", "list")]
     assert secret(3) not in repr(records) + "".join(bytes(one.object or b"").decode() for one in records)
+
+
+@pytest.mark.parametrize("canary", canaries(), ids=lambda one: one.name)
+def test_a_state_from_the_store_is_kept_as_one_that_is_served(canary: Canary) -> None:
+    kind = KINDS[canary.resource]
+    assert orjson.loads(Redactor(KEY).settled(kind, canonical(canary.body))) == kept(canary.body, kind)
+
+
+def test_what_needs_no_redaction_is_taken_from_the_store_as_it_is() -> None:
+    state = canonical({"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"image": "web:1"}]}})
+    assert Redactor(KEY).settled(PODS, state) is state
