@@ -73,6 +73,29 @@ class Away(Simulation):
         self.world.compact()
 
 
+class Swept(Away):
+    """Everything of the large kind is deleted at one moment, and watchers that are too slow are cut off."""
+
+    def _write(self, at: float) -> None:
+        for stream in self.server.streams:
+            stream.room = 1_000
+        for number in range(self.absence.objects):
+            self.world.delete((MANY, "shop", f"o{number:05}"), at)
+        self.server.tell()
+
+
+def swept(seed: int = 1) -> tuple[Simulation, list[str]]:
+    """A namespace with everything in it is deleted while it is watched."""
+    schedule = Schedule(seed, 2 * LEAVING, [LEAVING], [], atomic=True)
+
+    def make(loop: asyncio.AbstractEventLoop) -> Swept:
+        run = Swept(schedule, loop, settings=SETTINGS)
+        run.populate()
+        return run
+
+    return lived(make)
+
+
 def away(absence: Absence, seed: int = 1) -> tuple[Away, list[str]]:
     """The run, and what is wrong with it."""
     step = (AWAY - 2) / absence.changed

@@ -3,10 +3,11 @@
 from collections import Counter
 
 from schema.events import Event, Gap
-from tests.simulation.absence import AWAY, DELETED, LEAVING, MANY, RECREATED, UPDATED, Absence, Away, away
+from tests.simulation.absence import AWAY, DELETED, LEAVING, MANY, OBJECTS, RECREATED, UPDATED, Absence, away, swept
+from tests.simulation.run import Simulation
 
 
-def told(run: Away) -> Counter[tuple[str, str]]:
+def told(run: Simulation) -> Counter[tuple[str, str]]:
     """How often each origin told each operation, but for the first list."""
     found = Counter((one.origin, one.op) for one in run.kept.records if isinstance(one, Event))
     return Counter({key: count for key, count in found.items() if key[0] != "list"})
@@ -30,3 +31,10 @@ def test_what_was_compacted_is_one_gap_of_the_kind_to_which_it_happened() -> Non
     healed, found = (sum(n for (origin, _), n in told(run).items() if origin == one) for one in ("healed", "relist"))
     assert healed > 300
     assert healed + found == UPDATED + DELETED + 2 * RECREATED
+
+
+def test_10_000_objects_that_end_at_once_are_told_one_by_one_although_the_server_cuts_the_watch_off() -> None:
+    run, complaints = swept()
+    assert complaints == []
+    assert not any(isinstance(one, Gap) for one in run.kept.records)
+    assert told(run) == {("watch", "delete"): OBJECTS}
