@@ -10,16 +10,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from query import baselines, bodies, times, userdata
+from query import baselines, bodies, coverage, times, userdata
 from query.access import CALLER_KEY
+from query.annotations import annotations
 from query.baselines import Question
 from query.errors import BadReference
 from query.manifests import flattened, without_secrets
 from query.models_drift import NotCompared
-from query.models_userdata import Notes, Pins, SavedQuestions, StoredBaseline, StoredBaselines
+from query.models_userdata import Annotations, Notes, Pins, SavedQuestions, StoredBaseline, StoredBaselines
 from query.refs import known_kinds
 from query.userdata import About, Content
-from query.web import Context, Here, Tz, Windowed, answer
+from query.web import Context, Here, Scoped, Tz, Windowed, answer
 from schema.canonical import Json
 
 router = APIRouter(tags=["user data"])
@@ -76,6 +77,20 @@ async def add_note(here: Here, request: Request, tz: Tz = "UTC") -> Response:
 async def delete_note(here: Here, identity: str) -> Response:
     """Forget a note."""
     return await answer(here, lambda: userdata.delete_note(here.store, identity, now=here.clock()))
+
+
+@router.get("/annotations")
+async def annotated(here: Here, request: Request, params: Scoped, window: Windowed) -> Response:
+    """Pins, notes and gaps as marks for foreign charts (Grafana), of (from, to]."""
+    after, end = window.resolve(here.clock())
+
+    def question() -> Annotations:
+        scope = params.lenient(here.store)
+        known = coverage.report(here.store, scope, after, end.at, open_end=end.open_end).coverage
+        items = annotations(here.store, after, end.at, known.gaps)
+        return Annotations(items=items, from_=after, to=end.at, coverage=known)
+
+    return await answer(here, question, request=request)
 
 
 @router.get("/saved")

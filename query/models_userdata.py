@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from query.models import Coverage
 from query.models_drift import NotCompared
 
 SavedKind = Literal["sql", "search"]
@@ -87,6 +88,25 @@ class StoredBaselines(msgspec.Struct, kw_only=True):
     """Answer of `/baselines`."""
 
     items: list[StoredBaseline]
+
+
+class Annotation(msgspec.Struct, kw_only=True, frozen=True, rename={"time_end": "timeEnd"}):
+    """A mark as Grafana takes it; `timeEnd` null = a point. `tags`, joined by commas, begin with pin, note or gap."""
+
+    time: datetime
+    time_end: datetime | None
+    title: str
+    text: str
+    tags: str
+
+
+class Annotations(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    """Answer of `/annotations`: pins, notes and gaps of (from, to], by time."""
+
+    items: list[Annotation]
+    from_: datetime | None
+    to: datetime
+    coverage: Coverage
 
 
 class DriftResult(msgspec.Struct, kw_only=True, frozen=True):

@@ -30,6 +30,7 @@ from query.models_rollouts import Rollouts
 from query.models_search import FieldHistory, Found, Touches
 from query.models_sql import SqlSchema
 from query.models_userdata import (
+    Annotations,
     DriftTimeline,
     Pin,
     Pins,
@@ -70,6 +71,7 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/pins/{name}": Pin,
     "/api/v1/saved": SavedQuestions,
     "/api/v1/saved/{name}": Saved,
+    "/api/v1/annotations": Annotations,
     "/api/v1/webhooks": Receivers,
     "/api/v1/webhooks/{name}/dead-letters": DeadLetters,
     "/api/v1/baselines": StoredBaselines,
