@@ -4,7 +4,7 @@ schemathesis makes the questions from the OpenAPI document, valid ones and other
 names of an object that is recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,17 @@ def test_every_question_has_an_answer_or_a_problem(client: TestClient) -> None:
     assert len(asked) == sum(len(methods) for path, methods in document["paths"].items() if path not in STREAMS)
     wrong: list[str] = []
     for operation in asked:
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            wrong += _questions(client, operation, mode)
+        wrong += _questions(client, operation, GenerationMode.POSITIVE)
+        if _can_be_asked_wrongly(operation.definition.raw):
+            wrong += _questions(client, operation, GenerationMode.NEGATIVE)
     assert not wrong
+
+
+def _can_be_asked_wrongly(operation: Mapping[str, Any]) -> bool:
+    """Any text is a name, and any JSON a document: to look for a wrong one there takes long and ends with nothing."""
+    content = operation.get("requestBody", {}).get("content", {})
+    bodies = [each["schema"] for each in content.values() if each["schema"].keys() & {"$ref", "properties"}]
+    return bool(bodies) or any(each["in"] == "query" for each in operation.get("parameters", []))
 
 
 def _questions(client: TestClient, operation: Any, mode: GenerationMode) -> list[str]:
