@@ -60,7 +60,12 @@ def _watch(recorder: Recorder, server: str, http: urllib3.PoolManager, samples: 
     with samples.open("w") as out:
         for number in range(int(seconds / EVERY)):
             time.sleep(max(0.0, began + number * EVERY - time.monotonic()))
-            out.write(json.dumps({"at": time.monotonic() - began, **_sample(recorder, server, http)}) + "\n")
+            try:
+                taken = _sample(recorder, server, http)
+            except urllib3.exceptions.HTTPError as error:  # a machine so busy that nothing answers within a minute
+                say(f"no sample: {error}")
+                continue
+            out.write(json.dumps({"at": time.monotonic() - began, **taken}) + "\n")
             out.flush()
 
 
