@@ -125,7 +125,7 @@ def _faults(lab: Lab, recorder: Recorder) -> None:
     say("faults: kill -9")
     recorder.kill()
     time.sleep(AWAY)
-    recorder.start()
+    recorder.start(ready=False).wait_ready(LEVEL)
     time.sleep(BETWEEN)
     say("faults: frozen")
     recorder.signal(signal.SIGSTOP)
