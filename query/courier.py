@@ -138,6 +138,12 @@ class Courier:
                 except (StoreError, QueryError) as error:
                     self._say(f"nothing can be read to be sent: {error}")
                     await self._rest(self._backoff.next())
+                except _Ending:
+                    raise
+                except Exception:  # a fault of ours ends nobody's deliveries for good
+                    log.exception("%s: sending has failed; it is begun again", self._name)
+                    self.trouble = "sending has failed, the server's log has the details"
+                    await self._rest(self._backoff.next())
         except _Ending:
             pass
         finally:
@@ -172,8 +178,10 @@ class Courier:
         found = await office.readers.run(lambda: deliveries.place(office.store, self._name))
         head = await office.feed.newest()
         if found is not None and found.position > head:
-            log.warning("%s: the store is not the one it was sent from before; it goes on from now", self._name)
-            found = None
+            log.warning(
+                "%s: the log ends before what was sent already: another store? It goes on from there", self._name
+            )
+            found = replace(found, position=head)
         self.place = found or Place(position=head, ledger=office.clock())
         self._kept = found
         await self._keep(always=True)

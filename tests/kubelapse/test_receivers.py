@@ -4,8 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from kubelapse.cli.main import cli
+from kubelapse.cli.session import Surroundings
 from kubelapse.observe import new_registry
 from kubelapse.receivers import routes
 from kubelapse.server import make_app
@@ -82,15 +86,19 @@ def test_without_settings_nothing_is_sent() -> None:
 
 
 @pytest.fixture
-def client(store: ChdbStore, write: Write) -> TestClient:
+def make(store: ChdbStore, write: Write) -> Callable[[], Starlette]:
+    """An application that sends to nobody: nothing listens at port 1 of this machine."""
     told = History("lab-receivers")
     told.put("configmaps", "shop/a", {}, at=1)
     told.store(store)
-    # Nobody listens at port 1 of this machine.
     file = write(ENTRY.replace("https://ci.example.org", "http://127.0.0.1:1"))
     chosen = Settings({}, {"KUBELAPSE_WEBHOOKS_FILE": str(file)}, {})
-    app = make_app(store, new_registry(), chosen=chosen, evaluate=True)
-    return TestClient(app, base_url="http://localhost/api/v1", client=("127.0.0.1", 1))
+    return lambda: make_app(store, new_registry(), chosen=chosen, evaluate=True)
+
+
+@pytest.fixture
+def client(make: Callable[[], Starlette]) -> TestClient:
+    return TestClient(make(), base_url="http://localhost/api/v1", client=("127.0.0.1", 1))
 
 
 def test_receivers_are_listed_without_their_secrets(client: TestClient) -> None:
@@ -99,6 +107,27 @@ def test_receivers_are_listed_without_their_secrets(client: TestClient) -> None:
     (item,) = answer.json()["items"]
     assert (item["name"], item["kind"], item["address"]) == ("ci", "webhook", "http://127.0.0.1:1/hook")
     assert "canary" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 0, "http://127.0.0.1:1/hook"),
+        (("dead", "ci", "-o", "json"), 0, '"items": []'),
+        (("replay", "ci"), 2, "say what to send again"),
+        (("replay", "ci", "--from", "2h"), 0, "ci is sent everything since 2h again"),
+        (("replay", "ci", "--dead-letters"), 0, "ci is sent its dead letters again"),
+        (("dead", "other"), 2, "Nothing is sent to 'other' from here"),
+    ],
+    ids=str,
+)
+def test_the_command_line_tells_the_same(
+    make: Callable[[], Starlette], arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    around = Surroundings(environ={}, clock=lambda: at(100), app=make)
+    told = CliRunner().invoke(cli, ["webhook", *arguments], obj=around)
+    assert said in told.output
+    assert told.exit_code == code
 
 
 def test_a_replay_says_what_it_sends(client: TestClient) -> None:
