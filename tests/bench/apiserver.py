@@ -48,6 +48,7 @@ class Server:
             Collection(Source(sort, seed=1, churn=churn), ttl=0.0 if sort.objects else ttl) for sort in self.sorts
         ]
         self.read: dict[Collection, int] = {}
+        self.turns = dict.fromkeys(self.held, 0)
         self.rv = 1_000_000
         self.watches = self.cut = 0
         self.until = 0.0
@@ -171,9 +172,12 @@ class Server:
             await asyncio.sleep(self.pause)
 
     def _unread(self, held: Collection) -> int:
-        """As many as a reader that keeps up may have next."""
+        """As many as a reader that keeps up may have next; kinds take turns, so that each keeps its share."""
         wanted = max(1, int(BURST * held.source.sort.share))
-        return wanted if held.head - self.read.get(held, 0) < wanted else 0
+        if held.head - self.read.get(held, 0) >= wanted or self.turns[held] > min(self.turns.values()):
+            return 0
+        self.turns[held] += 1
+        return wanted
 
     def _next(self) -> int:
         self.rv += 1
