@@ -43,7 +43,7 @@ SMALL = WIDE.replace("managed", "''")
 
 
 def joined(narrow: Iterable[Row], wide: Iterable[Row]) -> list[Event]:
-    """Rows of NARROW in their order, with those of IDENTITY and WIDE; what has none is left out: it is not whole yet."""
+    """Rows of NARROW in order, with those of IDENTITY and WIDE; what has none is left out: it is not whole yet."""
     known = {row[: len(_KEY_PLACES)]: row[len(_KEY_PLACES) :] for row in wide}
     found = []
     for row in narrow:
