@@ -154,7 +154,7 @@ class FeedResponse(StreamingResponse):
 
 
 def _chosen(here: Context, params: FilterParams) -> ChangeFilter:
-    return params.resolve(here.store)[0]
+    return params.alone(here.store)
 
 
 async def _jsonl(follower: Follower) -> AsyncGenerator[bytes, None]:

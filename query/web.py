@@ -149,6 +149,15 @@ class ScopeParams:
         )
         return scope, kinds
 
+    def alone(self, store: Store) -> Scope:
+        """The scope without discovery, which is read only where a kind is named: for who comes back often."""
+        if _split(self.kind):
+            return self.resolve(store)[0]
+        selector = parse_selector(self.selector) if self.selector.strip() else None
+        return Scope(
+            clusters=_split(self.cluster), namespaces=_split(self.namespace), name=self.name, selector=selector
+        )
+
     def lenient(self, store: Store) -> Scope:
         """As `resolve`, but a full `resource.group` that nobody knows is asked for all the same."""
         try:
@@ -234,7 +243,14 @@ class FilterParams:
     def resolve(self, store: Store) -> tuple[ChangeFilter, list[KnownKind]]:
         """In a reader thread."""
         scope, kinds = self.scope.resolve(store)
-        chosen = ChangeFilter(
+        return self._of(scope), kinds
+
+    def alone(self, store: Store) -> ChangeFilter:
+        """The filter without discovery."""
+        return self._of(self.scope.alone(store))
+
+    def _of(self, scope: Scope) -> ChangeFilter:
+        return ChangeFilter(
             scope=scope,
             paths=self.paths,
             by=self.by,
@@ -244,7 +260,6 @@ class FilterParams:
             first_sight=self.first_sight,
             rules=self.rules,
         )
-        return chosen, kinds
 
 
 def filter_params(
