@@ -49,7 +49,7 @@ class HealingLimits:
     """What reading the past from etcd may cost, each time and for each kind."""
 
     requests: int = 5000
-    """0: never heal. 10,000 objects of which 500 changed and 250 ended in 100 s need 2,800: ends are bisected. With
+    """0: never heal. 10,000 objects of which 500 changed and 250 ended in 100 s need 3,000: ends are bisected. With
     four times as many, busy kinds were found to starve the idle ones after a restart of the API server."""
     parallel: int = 8
     """Requests under way at a time, of all kinds together."""
