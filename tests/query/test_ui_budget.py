@@ -18,7 +18,9 @@ PAGES = sorted(each.parent.name for each in (UI.parent / "ui" / "src" / "pages")
 
 
 def test_every_page_is_weighed() -> None:
-    assert {"home", "timeline", "changes", "object", "compare", "drift", "rollouts", "coverage", "search", "sql"} < {*PAGES}
+    assert {"home", "timeline", "changes", "object", "compare", "drift", "rollouts", "coverage", "search", "sql"} < {
+        *PAGES
+    }
 
 
 @pytest.mark.parametrize("page", PAGES)
