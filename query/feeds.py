@@ -14,11 +14,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from query import feeds_read
 from query.access import LimitedStore, Reach
-from query.errors import TooManyFollowers
+from query.errors import TooBusy, TooManyFollowers
 from query.feeds_lanes import Chunk, Lane
 from query.feeds_read import Batch, FeedChange, Item, Notice, moment_of, write_token
 from query.metrics import Metrics
@@ -29,6 +30,7 @@ from query.settings import QuerySettings
 from schema.store import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 _HALF_VISIBLE = 20
@@ -125,18 +127,27 @@ class Feed:
         """The next changes behind a position."""
         most = self.settings.feed_batch
         audited = self.settings.audit_log
-        return await self._readers.run(
-            lambda: feeds_read.read(self._store, chosen, position, head, most, audited=audited)
+        return await self._patiently(
+            lambda: feeds_read.read(self._store, chosen, position, head, most, audited=audited), Batch([], position)
         )
 
     async def gaps(self, chosen: ChangeFilter, since: datetime | None) -> list[tuple[datetime, Span]]:
         """Gaps recorded since the ledger's moment `since`, with theirs."""
-        return await self._readers.run(lambda: feeds_read.gaps(self._store, chosen, since))
+        return await self._patiently(lambda: feeds_read.gaps(self._store, chosen, since), [])
 
     async def gap(self, identity: str) -> list[tuple[int, Item]]:
         """This gap as an item, as long as the ledger has it."""
         found = await self._readers.run(lambda: feeds_read.gaps(self._store, ChangeFilter(), _NEVER, identity))
         return [(0, Notice(type="gap", token=write_token(0), gap=gap)) for _, gap in found]
+
+    async def _patiently(self, question: Callable[[], T], at_end: T) -> T:
+        """Many come back at once, and their streams have begun: they wait for a reader, until the server ends."""
+        while not self.stopping:
+            try:
+                return await self._readers.run(question)
+            except TooBusy:
+                await self.pause()
+        return at_end
 
     @property
     def clients(self) -> int:
