@@ -13,7 +13,7 @@ from kubelapse.cli.errors import Failure
 from kubelapse.cli.markers import masked
 from kubelapse.cli.options import ScopeArgs, reading, scope_options
 from kubelapse.cli.references import find
-from kubelapse.cli.rows import UNKNOWN, object_name
+from kubelapse.cli.rows import UNKNOWN, object_name, suspects
 from kubelapse.cli.session import Session
 from kubelapse.cli.text import csv_text, json_text, plain, table
 from query.yamltext import yaml_text
@@ -193,7 +193,7 @@ def row(session: Session, each: "JsonObject", *, whole: bool) -> tuple[str, ...]
         f"{each.get('path') or ''}{within}" or "(object)",
         *sides,
         since(session, each),
-        f"{each.get('by') or UNKNOWN}{doubt}",
+        f"{each.get('by') or UNKNOWN}{doubt}{suspects(each)}",
         flaps(each),
         session.local(each.get("after")),
         span(each.get("age")),

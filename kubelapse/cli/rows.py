@@ -59,12 +59,17 @@ def sort_of(item: "JsonObject") -> str:
     about = item.get("who")
     if not isinstance(about, dict):
         return who(item)
-    listed = about.get("candidates")
-    names = [str(each.get("manager")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    if names:
-        return f"{who(item)} ({' or '.join(names[:3])}?)"
+    if listed := suspects(about):
+        return f"{who(item)}{listed}"
     sort = about.get("sort")
     return who(item) if sort == "unknown" else f"{who(item)} ({sort})"
+
+
+def suspects(about: "JsonObject") -> str:
+    """Who it may have been, where nobody is known: ` (gitops or kubectl-edit?)`, or nothing."""
+    listed = about.get("candidates")
+    names = [str(each.get("manager")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return f" ({' or '.join(names[:3])}?)" if names else ""
 
 
 def changed(item: "JsonObject", most: int = SHOWN_PATHS) -> str:

@@ -53,6 +53,14 @@ def test_no_drift_is_exit_code_0_and_a_sentence(run: Run, manifests: Path) -> No
     assert "nothing is known to drift" in quiet.stderr
 
 
+def test_drift_says_who_may_have_deleted_what_is_missing(run: Run, tmp_path: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web-1}\n"
+    (tmp_path / "pod.yaml").write_text(pod)
+    result = run("drift", "-n", "shop", "--baseline", f"file:{tmp_path}", "--at", "12:03:30")
+    assert result.exit_code == 1
+    assert " ".join(result.stdout.splitlines()[1].split()).endswith("<unknown> (kubelet?) 0")
+
+
 def test_drift_from_a_revision_of_a_checkout(run: Run, manifests: Path) -> None:
     def git(*args: str) -> None:
         names = ("-c", "user.name=x", "-c", "user.email=x@example.org")

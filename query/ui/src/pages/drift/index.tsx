@@ -178,7 +178,7 @@ function Row({ of, drift, view, end }: { of: DriftItem; drift: Drift; view: { t0
         {whole ? <div class="pth mut">{of.op === "missing" ? "the whole object is missing" : "the baseline does not have it"}</div> : <div class="pth"><Path>{of.path}</Path>{of.within && <> <span class="mut">in it </span><Path>{of.within}</Path></>}</div>}</td>
       <td class="val">{whole ? <span class="tag">{of.op}</span> : <OldNew old={of.op === "added" ? undefined : short(of.expected)} fresh={of.op === "removed" ? undefined : short(of.actual)} />}</td>
       <td class="since"><Since of={of} place={place} /></td>
-      <td class="by">{of.by ? human ? <b><SafeText>{of.by}</SafeText></b> : <SafeText>{of.by}</SafeText> : <span class="mut">unknown{of.op === "missing" && ": a removal leaves no field manager"}</span>}
+      <td class="by">{of.by ? human ? <b><SafeText>{of.by}</SafeText></b> : <SafeText>{of.by}</SafeText> : <span class="mut">unknown{of.op === "missing" && (of.candidates.length ? <>, perhaps <SafeText>{of.candidates.map(each => each.manager).join(" or ")}</SafeText></> : ": a removal leaves no field manager")}</span>}
         {of.between.length > 1 && <div class="note">in conflict: <SafeText>{of.between.join(" and ")}</SafeText></div>}</td>
       <td class="tl"><Strip height={26} label={`${of.name} ${of.path} ${words(of)}`} draw={(g, p, w, h) => drawOnset(g, p, of, view, end, gaps, human, zone.value, w, h)} /></td>
       <td class={`num opt ${of.flaps ? "" : "none"}`}>{of.flaps ? <b title={of.period ? `on average every ${duration(of.period * 1000)}` : undefined}>{of.flaps} ×</b> : <span class="mut">0</span>}</td>

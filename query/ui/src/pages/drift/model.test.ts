@@ -3,7 +3,7 @@ import { type DriftItem, matching, severity, sorted, summary } from "./model";
 
 const item = (name: string, path: string, since: string | null, by: string | null, more: Partial<DriftItem> = {}): DriftItem => ({
   cluster: "c", resource: "deployments", group: "apps", kind: "Deployment", namespace: "shop", name, path, within: "", op: "changed", expected: 1, actual: 2,
-  since, after: null, basis: "change", by, event: null, age: null, writes: 1, flaps: 0, period: null, between: [], spans: [], lasts: true, ...more,
+  since, after: null, basis: "change", by, event: null, age: null, writes: 1, flaps: 0, period: null, between: [], candidates: [], spans: [], lasts: true, ...more,
 });
 const web = item("web", "spec.replicas", "2026-11-22T03:00:00Z", "kubectl-scale");
 const api = item("api", "metadata.labels.tier", "2026-11-22T02:00:00Z", "argocd", { flaps: 3 });

@@ -29,6 +29,8 @@ export interface DriftItem {
   readonly flaps: number;
   readonly period: number | null;
   readonly between: readonly string[];
+  /** Who may have deleted what is missing, likeliest first. */
+  readonly candidates: readonly { readonly manager: string }[];
   readonly spans: readonly DriftSpan[];
   readonly lasts: boolean;
   /** peer: the other side made it differ. */
