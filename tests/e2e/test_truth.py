@@ -1,6 +1,7 @@
 """Recording a real control plane, held against an independent watch of the same time."""
 
 import base64
+import os
 import random
 import signal
 import statistics
@@ -19,6 +20,7 @@ from tests.e2e.writer import CANARY
 pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(900)]
 
 Begin = Callable[..., Scenario]
+KILLS = int(os.environ.get("KUBELAPSE_TEST_KILLS", "5"))
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_killed_again_and_again_it_loses_nothing_and_dates_what_it_missed(begin:
     scenario = begin()
     chance = random.Random(scenario.seed)
     with scenario.writing(per_second=60):
-        for _ in range(10):
+        for _ in range(KILLS):
             time.sleep(chance.uniform(0.5, 3))
             scenario.recorder.kill()
             time.sleep(chance.choice((0.2, 2, 4, 8)))

@@ -15,6 +15,7 @@ from schema.kafka import (
     check,
     create,
     describe,
+    started,
 )
 from schema.topics import Topics
 from tests.kafka.broker import RealBroker, free_port
@@ -91,6 +92,19 @@ async def test_a_certificate_of_strangers_is_told_as_such(broker: RealBroker) ->
 async def test_nobody_there_is_worth_another_try() -> None:
     with pytest.raises(Unreachable, match="Connection refused"):
         await describe(Broker(bootstrap=f"127.0.0.1:{free_port()}"), ["any"])
+
+
+class KnowsNoBroker:
+    """As aiokafka's producer at a broker that is just coming back and names nobody, not even itself."""
+
+    async def start(self) -> None:
+        node = None
+        assert node is not None, "Did we not perform bootstrap?"
+
+
+async def test_a_broker_that_comes_back_and_knows_no_broker_yet_is_worth_another_try() -> None:
+    with pytest.raises(Unreachable):
+        await started(KnowsNoBroker(), Broker(bootstrap="127.0.0.1:1"))
 
 
 async def test_a_wrong_protocol_is_no_mystery(broker: RealBroker) -> None:
