@@ -1,7 +1,7 @@
 """Seeds on a real control plane: `kubelapse up` under kills, freezes, cuts, restarts and compactions, in real time.
 
     python -m tests.simulation.real --seeds 0:20
-    python -m tests.simulation.real --seeds 7 --keep /tmp/seed7     # keeps what was written
+    python -m tests.simulation.real --seeds 7 --keep kept/seed7      # keeps what was written
 
 Per seed: a control plane of its own, 20 s of writes, up to five faults, then everything is let come level. The truth is
 etcd itself, watched from its first revision on, so no restart and no compaction cuts it off. The proofs are those of
