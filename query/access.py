@@ -79,6 +79,12 @@ class Reach:
         """Whether objects of this kind in this namespace may be seen."""
         return self.everything or any(each.allows(cluster, kind, namespace) for each in self.grants)
 
+    def allows_all(self, cluster: str, kind: KindKey) -> bool:
+        """Whether objects of this kind may be seen in every namespace, those to come too."""
+        return self.everything or any(
+            each.namespaces is None and each.allows(cluster, kind, "") for each in self.grants
+        )
+
 
 SCOPE_KEY: Final = "kubelapse.reach"
 """Where the ASGI scope of a request carries its caller's Reach, when callers sign in (`query.login`)."""

@@ -7,15 +7,9 @@ for it says that it is not recorded. Beside the kinds there is what clients ask 
 from collections.abc import Iterable
 
 from query.kubeface.past import groups
+from query.kubeface.rights import READ, REVIEWS
 from query.refs import KnownKind
 from schema.canonical import Json, JsonObject
-
-READ = ("get", "list", "watch")
-REVIEWS = (
-    ("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-    ("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
-    ("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview"),
-)
 
 Groups = dict[str, dict[str, list[KnownKind]]]
 
@@ -155,33 +149,3 @@ SWAGGER: JsonObject = {"swagger": "2.0", "info": {"title": "Kubelapse", "version
 
 SWAGGER_PROTOBUF = b"\x0a\x032.0"
 """The same in the form that kubectl prefers: openapi.v2.Document with `swagger` only (gnostic OpenAPIv2.proto)."""
-
-
-def reviewed(group: str, resource: str, body: JsonObject, kinds: Iterable[KnownKind]) -> JsonObject:
-    """The answer to a question about oneself: everybody who gets here may read, and nobody may write."""
-    spec = body.get("spec")
-    spec = spec if isinstance(spec, dict) else {}
-    kind = next(name for of, named, name in REVIEWS if (of, named) == (group, resource))
-    answer: JsonObject = {"kind": kind, "apiVersion": f"{group}/v1", "metadata": {}, "spec": spec}
-    if kind == "SelfSubjectReview":
-        return {**answer, "status": {"userInfo": {"username": "reader of history", "groups": []}}}
-    if kind == "SelfSubjectRulesReview":
-        rule: JsonObject = {"verbs": list(READ), "apiGroups": ["*"], "resources": ["*"]}
-        open_paths: JsonObject = {"verbs": ["get"], "nonResourceURLs": ["*"]}
-        status: JsonObject = {"resourceRules": [rule], "nonResourceRules": [open_paths], "incomplete": False}
-        return {**answer, "status": status}
-    return {**answer, "status": _access(spec, list(kinds))}
-
-
-def _access(spec: JsonObject, kinds: list[KnownKind]) -> JsonObject:
-    wanted = spec.get("resourceAttributes")
-    if not isinstance(wanted, dict):
-        asked = spec.get("nonResourceAttributes")
-        return {"allowed": isinstance(asked, dict) and asked.get("verb") in ("get", "GET")}
-    if wanted.get("verb") not in (*READ, "*") or wanted.get("subresource"):
-        return {"allowed": False, "reason": "history is read-only"}
-    if wanted.get("verb") == "*" or wanted.get("resource") == "*":
-        return {"allowed": wanted.get("verb") != "*"}
-    named = (wanted.get("group") or "", wanted.get("resource"))
-    allowed = any((each.group, each.resource) == named and each.watching == "yes" for each in kinds)
-    return {"allowed": allowed, **({} if allowed else {"reason": "this kind is not recorded"})}

@@ -16,12 +16,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from query import bodies, problems
+from query.access import CALLER_KEY
 from query.errors import QueryError
-from query.kubeface import discovery, fieldselectors, past, protobuf, requests
+from query.kubeface import discovery, fieldselectors, past, protobuf, requests, rights
 from query.kubeface.dryrun import patched
 from query.kubeface.past import Ask, View
 from query.kubeface.replay import Step, Watch
 from query.kubeface.requests import Params, Target
+from query.kubeface.rights import Reader
 from query.kubeface.statuses import CODES, Reason, Refusal
 from query.kubeface.tables import Form
 from query.problems import Refused
@@ -75,9 +77,11 @@ class _Question:
         self._view = view
         self._path = path.strip("/")
         self._accepted = requests.accepted(request.headers.get("accept", ""))
+        self._reader = Reader(name=request.scope.get(CALLER_KEY, ""), reach=here.reach, cluster=view.cluster)
 
     async def answer(self) -> Response:
         """Raises Refusal, QueryError, StoreError."""
+        rights.refuse_impersonation(self._request.headers, self._reader.name)
         if (target := requests.target(self._path)) is not None:
             return await self._of_target(target)
         if self._request.method not in ("GET", "HEAD"):
@@ -127,7 +131,7 @@ class _Question:
     # --- objects
 
     async def _of_target(self, target: Target) -> Response:
-        if any((target.group, target.resource) == each[:2] for each in discovery.REVIEWS):
+        if any((target.group, target.resource) == each[:2] for each in rights.REVIEWS):
             return await self._review(target)
         method = self._request.method
         if method not in ("GET", "HEAD") and not self._dry():
@@ -137,9 +141,11 @@ class _Question:
         )
         if target.part and target.part != "status":
             raise Refusal("NotFound", f"{target.resource}/{target.part[:80]} is not recorded: only objects are")
+        asked = requests.params(self._request.query_params)
+        verb = rights.verb(method, name=target.name, watch=asked.watch)
+        self._reader.check(kind, verb, target.namespace, target.name)
         if method not in ("GET", "HEAD"):
             return await self._dry_run(target, kind)
-        asked = requests.params(self._request.query_params)
         if not target.name:
             return await (self._watch if asked.watch else self._list)(target, kind, asked)
         return await self._one(target, kind, asked)
@@ -208,7 +214,7 @@ class _Question:
             raise Refusal("MethodNotAllowed", "a review is sent with POST")
         body = await self._asked()
         kinds = await self._here.readers.run(lambda: past.kinds(self._view))
-        return _json(discovery.reviewed(target.group, target.resource, body, kinds), status=201)
+        return _json(rights.reviewed(target.group, target.resource, body, kinds, self._reader), status=201)
 
     async def _asked(self) -> JsonObject:
         if self._request.headers.get("content-type", "").startswith(protobuf.MEDIA_TYPE):

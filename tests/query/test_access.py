@@ -8,7 +8,6 @@ added to the document is asked too; one with a parameter that is not known here 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,43 +26,10 @@ from schema.chdb import ChdbStore
 from schema.migrate import migrate
 from tests.fakes.history import KINDS, History, at, kind_info
 from tests.fakes.logins import FakeLogins, within
+from tests.query.asked import BESIDE, BODIES, QUERY, Place, operations, spelled, takes
 
 CANARY = "canary-7f3a"
 NOW = at(1000)
-QUERY = {"from": "2026-03-01T12:00:00Z", "to": "2026-03-01T12:16:40Z", "noise": "off", "first_sight": "on"}
-STREAMS = {"/api/v1/feed"}
-"""End with the server only; asked below by themselves."""
-READ_POSTS = {"/api/v1/drift", "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/drift", "/api/v1/sql"}
-"""Questions that are asked with a body."""
-WRITES = {"/api/v1/notes", "/api/v1/audit-log", "/api/v1/webhooks/{name}/replay"}
-"""Take something; who sees a part is refused by the store."""
-BODIES: Mapping[str, Any] = {
-    "/api/v1/sql": {"query": "SELECT count() AS n, max(name) AS last, uniqExact(namespace) AS spaces FROM changes"},
-}
-BESIDE = (
-    "/plain?from=2026-03-01T12:00:00Z&to=2026-03-01T12:16:40Z",
-    "/kube/{cluster}/2026-03-01T12:16:00Z/api/v1/configmaps",
-    "/kube/{cluster}/2026-03-01T12:16:00Z/api/v1/namespaces/{namespace}/configmaps/{name}",
-    "/kube/{cluster}/2026-03-01T12:16:00Z/api/v1/namespaces/{namespace}/events",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """What parameters are filled in with."""
-
-    cluster: str
-    namespace: str
-    name: str
-    uid: str
-    event: str
-
-    @property
-    def path(self) -> dict[str, str]:
-        return {
-            "cluster": self.cluster, "kind": "configmaps", "namespace": self.namespace, "name": self.name,
-            "identity": self.event, "uid": self.uid, "epoch": "1772366400000", "seq": "1", "at": "now",
-        }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -121,38 +87,13 @@ async def asking(store: ChdbStore, **callers: Reach) -> AsyncIterator[tuple[Fast
         yield app, client
 
 
-def operations(app: FastAPI) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Every question that the document knows."""
-    paths = app.openapi()["paths"]
-    assert {path for path, methods in paths.items() if "post" in methods} == READ_POSTS | WRITES
-    for path, methods in paths.items():
-        for method, operation in methods.items():
-            if path not in STREAMS and (method == "get" or path in READ_POSTS):
-                yield method, path, operation
-
-
-def spelled(
-    path: str, operation: Mapping[str, Any], place: Place, scope: Mapping[str, str]
-) -> tuple[str, dict[str, str]]:
-    """The URL and its parameters."""
-    query = dict(scope)
-    for each in operation.get("parameters", []):
-        if each["in"] == "query":
-            query |= {each["name"]: QUERY[each["name"]]} if each["name"] in QUERY else {}
-            query |= {each["name"]: place.path[each["name"]]} if each.get("required") else {}
-    if path == "/api/v1/search":
-        query["value"] = "web:1"
-    return path.format_map(place.path), query
-
-
 async def answers(
     app: FastAPI, client: httpx.AsyncClient, token: str, place: Place, *scopes: Mapping[str, str]
 ) -> dict[str, str]:
     """What every route says, by route and scope (where it takes one)."""
     headers, found = {"Authorization": f"Bearer {token}"}, {}
     for method, path, operation in operations(app):
-        takes = {each["name"] for each in operation.get("parameters", [])}
-        for scope in scopes if "selector" in takes else scopes[:1]:
+        for scope in scopes if "selector" in takes(operation) else scopes[:1]:
             url, query = spelled(path, operation, place, scope)
             body = BODIES.get(path, {}) if method == "post" else None
             answer = await client.request(method, url, params=query, json=body, headers=headers)
