@@ -25,6 +25,7 @@ from msgspec import Raw
 from collector.attribution import ServedKeys
 from collector.clock import EPOCH, TICK, Capture, Clock, from_micros, micros, numeric
 from collector.dating import Sighting, date
+from collector.delay import Delay
 from collector.ledger import Ledger
 from collector.memory import Ended, Entry, Memory, Version
 from collector.observation import Header, Observation, Unreadable, read_header, sections_of
@@ -45,11 +46,6 @@ UNREADABLE: Final = "unreadable-object"
 UNNOTICED: Final = timedelta(seconds=1.5)
 """So late a line may be without its claim, a whole second of the server's, giving it away: a stream that counted as
 current may have been behind by as much (measured: 0.8 s, on a server without a core to itself)."""
-PROOF: Final = timedelta(seconds=0.1)
-"""So much a claim must be older than any live line's could be before it proves anything."""
-
-BACKLOG: Final = timedelta(seconds=0.5)
-"""What is read so soon after lines that were proved old was sent with them."""
 
 _STAMP_SLACK: Final = timedelta(seconds=2)
 """Times in managedFields are whole seconds of another clock."""
@@ -110,7 +106,7 @@ class Tracker:
         self._open_gaps: dict[str, str] = {}
         self._last_at = self._floor = EPOCH
         self._last_ts = EPOCH + UNNOTICED
-        self._delayed = (EPOCH, EPOCH)
+        self._delay = Delay(skew)
         self._restarted_at: datetime | None = None
         self.replays = 0
         self.unreadable = 0
@@ -231,12 +227,10 @@ class Tracker:
         """From when on these lines may be; None: they are live. Claims of the server may prove this belief wrong, for
         them and for what comes right behind them (a deletion claims nothing)."""
         believed = at if not_before is None else self._behind(not_before)
-        bounds = self._skew.bounds(at)
-        oldest = min((found.claim for found in read if found.claim is not None), default=at)
-        if bounds is not None and oldest + (bounds[1] - at) + PROOF < believed:
-            self._delayed = (at, min(self._last_ts, oldest + (bounds[0] - at)))
-        proved, since = self._delayed
-        return since if read and proved <= at < proved + BACKLOG else not_before
+        claims = (found.claim for found in read if found.claim is not None)
+        listed = self._position.since if self._position else EPOCH
+        self._delay.learn(claims, at=at, believed=believed, listed=listed, last=self._last_ts)
+        return (self._delay.at(at) or not_before) if read else not_before
 
     def settle(self, *, at: datetime, reason: str = "resumed", caught_up: bool = False) -> list[Record]:
         """Date what is held, give it out, and put on record that it was late.

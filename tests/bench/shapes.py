@@ -1,4 +1,4 @@
-"""The shapes of the generated objects: JSON with holes (@NAME@, @NS@, @UID@, @RV@, @TIME@) in six states per kind."""
+"""Generated objects in six states per kind: JSON with holes (@NAME@, @NS@, @UID@, @RV@, @BORN@, @TIME@)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +51,7 @@ def _metadata(sort: Sort, managed: list[Json]) -> Json:
         "name": "@NAME@",
         "uid": "@UID@",
         "resourceVersion": "@RV@",
-        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "creationTimestamp": "@BORN@",
     }
     meta |= {
         "labels": labels,

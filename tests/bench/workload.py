@@ -26,12 +26,13 @@ SORTS = (
 
 
 class Version(NamedTuple):
-    """One version of an object; `life` counts how often its name was given anew."""
+    """One version of an object; `life` counts how often its name was given anew, `born` is when this life began."""
 
     rv: int
     life: int
     state: int
     stamp: bytes
+    born: bytes = BEGAN
 
 
 class Change(NamedTuple):
@@ -57,7 +58,12 @@ class Template:
 
     def fill(self, number: int, version: Version) -> bytes:
         """The object with this number at this version."""
-        holes = {b"NAME": b"object-%d" % number, b"NS": b"team-%d" % (number % 50), b"TIME": version.stamp}
+        holes = {
+            b"NAME": b"object-%d" % number,
+            b"NS": b"team-%d" % (number % 50),
+            b"TIME": version.stamp,
+            b"BORN": version.born,
+        }
         holes[b"RV"] = b"%d" % version.rv
         holes[b"UID"] = b"%08x-%04x-4%03x-8000-%012x" % (number, self._kind, version.life & 0xFFF, number)
         return b"".join([holes.get(part, part) for part in self._parts])
@@ -83,15 +89,16 @@ class Source:
         """The next change of this kind."""
         if not self.sort.objects:
             self._born += 1
-            return self._to("ADDED", self._born, Version(rv, 0, self._born % STATES, stamp))
+            return self._to("ADDED", self._born, Version(rv, 0, self._born % STATES, stamp, stamp))
         number = int(self.sort.objects * self._random.random() ** 2)  # some objects change far more often than others
         before = self.living.get(number)
         if before is None:
             self._lives[number] = life = self._lives.get(number, 0) + 1
-            return self._to("ADDED", number, Version(rv, life, 0, stamp))
+            return self._to("ADDED", number, Version(rv, life, 0, stamp, stamp))
         if self._churn and self._random.random() < self._churn:
             return self.end(number, rv)
-        return self._to("MODIFIED", number, Version(rv, before.life, (before.state + 1) % STATES, stamp))
+        after = before._replace(rv=rv, state=(before.state + 1) % STATES, stamp=stamp)
+        return self._to("MODIFIED", number, after)
 
     def end(self, number: int, rv: int) -> Change:
         """The object is deleted."""

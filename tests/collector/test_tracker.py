@@ -174,6 +174,14 @@ def test_what_comes_as_live_but_is_proved_old_by_the_server_is_dated_as_late() -
     assert (late.reason, late.to_t) == ("delayed", at(30))
 
 
+def test_what_claims_to_be_older_than_the_list_that_lacked_it_proves_nothing() -> None:
+    found = watching(served(7, {"data": {"a": "1"}}), skew=exact_skew())
+    born = served(101, {"data": {}}, uid="u-2", name="b", created=-86_400)
+    records = found.observe([line("ADDED", born)], at=at(30), not_before=None)
+    (event,) = events(records)
+    assert (event.ts, event.ts_error, lates(records)) == (at(30), 0, [])
+
+
 def test_a_live_line_with_a_claim_of_this_second_is_dated_by_its_reading() -> None:
     found = watching(served(7, {"data": {"a": "1"}}), skew=exact_skew())
     fields: JsonObject = {"f:data": {"f:a": {}}}
