@@ -2,6 +2,10 @@
 
 kubectl keeps what it learns of a server per URL; its cache is put there too (`KUBECACHEDIR`), so that nothing of the
 past is left behind.
+
+To a server without TLS kubectl sends no token, whatever a kubeconfig says (client-go tools/clientcmd client_config.go:
+credentials are read "only if we are secure"). Go's HTTP client sends what stands in the URL, and keeps it out of its
+errors; so that is where the token stands for such a server. Other clients take it from the file.
 """
 
 import tempfile
@@ -9,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import yaml
 
@@ -29,13 +33,14 @@ def face_url(server: str, cluster: str, moment: str) -> str:
 
 @contextmanager
 def kubeconfig(server: str, cluster: str, moment: str, token_file: Path | None = None) -> Iterator[Kubeconfig]:
-    """Written for as long as it is used. `token_file`: what is shown to a server that asks for a token."""
+    """Written for as long as it is used. `token_file`: holds what is shown to a server that asks for a token."""
+    url = face_url(server if token_file is None else _with_token(server, token_file), cluster, moment)
     user = {} if token_file is None else {"tokenFile": str(token_file.resolve())}
     name = f"{cluster}@{moment}"
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": face_url(server, cluster, moment)}}],
+        "clusters": [{"name": name, "cluster": {"server": url}}],
         "users": [{"name": "reader", "user": user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": "reader"}}],
         "current-context": name,
@@ -46,6 +51,14 @@ def kubeconfig(server: str, cluster: str, moment: str, token_file: Path | None =
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         cache = str(Path(directory) / "cache")
         yield Kubeconfig(path, {"KUBECONFIG": str(path), "KUBECACHEDIR": cache, "KUBELAPSE_AT": moment})
+
+
+def _with_token(server: str, token_file: Path) -> str:
+    """The server's URL, with the token where kubectl would not send it otherwise."""
+    asked = urlsplit(server)
+    if asked.scheme != "http":
+        return server
+    return asked._replace(netloc=f"reader:{quote(token_file.read_text().strip(), safe='')}@{asked.netloc}").geturl()
 
 
 def prompt(shell: str, directory: Path, hint: str, own: str = "") -> tuple[list[str], dict[str, str]]:

@@ -1,8 +1,8 @@
 """Questions about oneself in the binary form that typed Go clients send (`application/vnd.kubernetes.protobuf`).
 
 The form is `k8s\\0` and a runtime.Unknown whose `raw` is the object (apimachinery pkg/runtime/serializer/protobuf). Of
-the object only what a SelfSubjectAccessReview asks is read (k8s.io/api/authorization/v1/generated.proto); answers go
-out as JSON, which such clients accept too.
+the object only what a SelfSubjectAccessReview or a SelfSubjectRulesReview asks is read
+(k8s.io/api/authorization/v1/generated.proto); answers go out as JSON, which such clients accept too.
 """
 
 from typing import Final
@@ -16,12 +16,14 @@ _RESOURCE: Final = ("namespace", "verb", "group", "version", "resource", "subres
 _PATHS: Final = ("path", "verb")
 
 
-def review(data: bytes) -> JsonObject:
-    """The body as JSON has it: `spec` with its attributes. Raises Refusal."""
+def review(data: bytes, resource: str = "selfsubjectaccessreviews") -> JsonObject:
+    """The body as JSON has it: `spec` with its attributes, or its namespace. Raises Refusal."""
     try:
         if not data.startswith(_MAGIC):
             raise ValueError("another beginning")
         spec = _fields(_fields(_fields(data[len(_MAGIC) :]).get(2, b"")).get(2, b""))
+        if resource != "selfsubjectaccessreviews":
+            return {"spec": {"namespace": spec.get(1, b"").decode()}}
         found: JsonObject = {}
         if 1 in spec:
             found["resourceAttributes"] = _named(spec[1], _RESOURCE)

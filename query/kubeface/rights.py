@@ -57,8 +57,8 @@ class Reader:
             f'{which} forbidden: User "{self.spoken}" cannot {verb} resource "{kind.resource}" '
             f'in API group "{kind.group}" {where}'
         )
-        details: JsonObject = {"group": kind.group, "kind": kind.resource}
-        raise Refusal("Forbidden", message, details=details | ({"name": name[:253]} if name else {}))
+        details: JsonObject = {"name": name[:253], "group": kind.group, "kind": kind.resource}
+        raise Refusal("Forbidden", message, details={key: value for key, value in details.items() if value})
 
 
 def refuse_impersonation(headers: Iterable[str], reader: str) -> None:

@@ -212,13 +212,13 @@ class _Question:
     async def _review(self, target: Target) -> Response:
         if self._request.method != "POST":
             raise Refusal("MethodNotAllowed", "a review is sent with POST")
-        body = await self._asked()
+        body = await self._asked(target.resource)
         kinds = await self._here.readers.run(lambda: past.kinds(self._view))
         return _json(rights.reviewed(target.group, target.resource, body, kinds, self._reader), status=201)
 
-    async def _asked(self) -> JsonObject:
+    async def _asked(self, review: str) -> JsonObject:
         if self._request.headers.get("content-type", "").startswith(protobuf.MEDIA_TYPE):
-            return protobuf.review(await bodies.raw(self._request, most=bodies.SMALL))
+            return protobuf.review(await bodies.raw(self._request, most=bodies.SMALL), review)
         return dict(await bodies.json_body(self._request))
 
     async def _dry_run(self, target: Target, kind: KnownKind) -> Response:

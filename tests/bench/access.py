@@ -32,6 +32,7 @@ from kubelapse.settings import load
 from query.app import create_app
 from query.feeds_read import write_token
 from query.settings import QuerySettings
+from schema.canonical import JsonObject
 from schema.chdb import ChdbStore
 from schema.migrate import migrate
 from tests.bench.report import figure, say
@@ -58,7 +59,7 @@ def recorded(folder: Path) -> ChdbStore:
     for namespace in ("open", "hidden"):
         for number in range(OBJECTS):
             for version in (1, 2, 3):
-                data = {"v": str(version), "word": f"{namespace}-word", "filling": f"{number}{FILLING}"}
+                data: JsonObject = {"v": str(version), "word": f"{namespace}-word", "filling": f"{number}{FILLING}"}
                 name = f"{namespace}/{namespace}-{number}"
                 history.put("configmaps", name, {"data": data}, at=number / 2 + version, by=f"{namespace}-manager")
         history.put("secrets", f"open/{namespace}", {"data": {"a": "b"}}, at=3, by="helm")

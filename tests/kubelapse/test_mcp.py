@@ -1,15 +1,10 @@
 """What an assistant is told: the same answers, in few words, with their evidence and their limits."""
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import pytest
 from mcp.client.client import Client as McpClient
-from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import CallToolResult, TextContent
 
 from kubelapse import client
@@ -94,33 +89,3 @@ async def test_no_secret_value_is_told(shop_store: ChdbStore) -> None:
     async with asking(shop_store) as assistant:
         told = text(await assistant.call_tool("diff", {"kind": "secret", "name": "token", "since": "12:01:15"}))
     assert "~ data.b" in told
-
-
-RECORDED = """
-import subprocess
-import sys
-from pathlib import Path
-from schema.chdb import ChdbStore
-from schema.migrate import migrate
-from tests.kubelapse.conftest import shop
-store = ChdbStore.open(Path(sys.argv[1]))
-migrate(store)
-shop().store(store)
-store.close()
-"""
-"""In a process of its own: one process has one embedded store at a time."""
-
-
-@pytest.mark.timeout(90)
-async def test_a_program_speaks_to_it_over_stdin_and_stdout(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    subprocess.run([sys.executable, "-c", RECORDED, str(tmp_path / "data" / "store")], check=True)  # noqa: ASYNC221
-    start = StdioServerParameters(
-        command=sys.executable, args=["-m", "kubelapse", "mcp", "--data", str(tmp_path / "data")]
-    )
-    async with McpClient(stdio_client(start)) as assistant:
-        names = {each.name for each in (await assistant.list_tools()).tools}
-        told = text(await assistant.call_tool("coverage", {}))
-    assert names >= TOOLS
-    assert "lab: " in told
-    assert "watched since" in told

@@ -102,6 +102,13 @@ def test_a_review_of_a_go_client_is_read() -> None:
     assert protobuf.review(body) == {"spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}
 
 
+def test_a_review_of_rules_is_read() -> None:
+    spec = b"\x0a\x04shop"
+    review = b"\x0a\x00\x12" + bytes([len(spec)]) + spec
+    body = b"k8s\x00" + b"\x0a\x00\x12" + bytes([len(review)]) + review
+    assert protobuf.review(body, "selfsubjectrulesreviews") == {"spec": {"namespace": "shop"}}
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{}", b"k8s\x00\x12\xff", b"k8s\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"]
 )
