@@ -136,6 +136,13 @@ def _asked(here: Context, body: Mapping[str, Json]) -> "Asked":
     )
 
 
+def asked_of(here: Context, text: str, params: Mapping[str, Json]) -> "Asked":
+    """A statement that is kept for later, as if it were asked now."""
+    from query.sql.desk import Asked
+
+    return Asked(query=text, params=dict(params), limit=None, now=here.clock(), zone=times.zone("UTC"))
+
+
 def _params(given: Json) -> dict[str, object]:
     """Values by name: text, numbers, true and false, null, lists of these."""
     if given is None:

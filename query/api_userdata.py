@@ -4,6 +4,7 @@ Whoever may ask may read them; writing is for this machine (`query.bodies.only_f
 another origin (`query.guard`).
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from fastapi.responses import Response
 from query import baselines, bodies, coverage, times, userdata
 from query.access import CALLER_KEY
 from query.annotations import annotations
+from query.api_sql import Service, asked_of
 from query.baselines import Question
 from query.errors import BadReference
 from query.manifests import flattened, without_secrets
@@ -112,8 +114,14 @@ async def saved_question(here: Here, request: Request, name: str) -> Response:
 @router.put("/saved/{name}", dependencies=[Written])
 async def put_saved(here: Here, request: Request, name: str) -> Response:
     """Keep a question under a name: `{"kind": "sql", "text": "SELECT …", "params": {"ns": "shop"}}`, or
-    `{"kind": "search", "params": {"value": "…", "kind": "deploy"}}`. It replaces what had this name."""
+    `{"kind": "search", "params": {"value": "…", "kind": "deploy"}}`. It replaces what had this name.
+
+    SQL that could not be asked is refused, with `line` and `column`; values may be left for who asks it."""
     question = _question(await bodies.json_body(request))
+    if question.kind == "sql" and question.text.strip():
+        service: Service = request.app.state.sql
+        desk = await asyncio.to_thread(service.desk)
+        await here.readers.run(lambda: desk.check(asked_of(here, question.text, question.params)))
     by = str(request.scope.get(CALLER_KEY, ""))
     return await answer(here, lambda: userdata.put_saved(here.store, name, question, by=by, now=here.clock()))
 

@@ -58,7 +58,15 @@ class TooManyObjects(QueryError):
 
 
 class BadStatement(QueryError):
-    """SQL that is not understood, or not offered."""
+    """SQL that is not understood, or not offered. `line` and `column`, from 1: where its fault ends."""
+
+    line = 0
+    column = 0
+
+    def at(self, line: int, column: int) -> "BadStatement":
+        """The same with the place in the text."""
+        self.line, self.column = line, column
+        return self
 
 
 class StatementEnded(QueryError):

@@ -311,7 +311,10 @@ class Objects(msgspec.Struct, kw_only=True):
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """RFC 9457, with what to do next in `hint`; the rest only where it says something."""
+    """RFC 9457, with what to do next in `hint`; the rest only where it says something.
+
+    `line`, `column`: of SQL, where the word ends that is at fault, from 1.
+    """
 
     type: str
     title: str
@@ -324,3 +327,5 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     watched_since: datetime | None = None
     horizon: datetime | None = None
     did_you_mean: list[str] = []
+    line: int = 0
+    column: int = 0

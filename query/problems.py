@@ -75,7 +75,10 @@ def of_query_error(error: QueryError) -> Problem:
     for kind, status, name, title in _STATUS:
         if isinstance(error, kind):
             state = name if status == 404 else ""
-            return problem(status, name, title, str(error), hint=error.hint, state=state)
+            found = problem(status, name, title, str(error), hint=error.hint, state=state)
+            if isinstance(error, BadStatement):
+                found.line, found.column = error.line, error.column
+            return found
     return problem(400, "bad-request", "Bad request", str(error), hint=error.hint)
 
 

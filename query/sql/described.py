@@ -1,10 +1,14 @@
 """The views of ad-hoc SQL with their comments, as the store has them."""
 
+import re
+
 from query.models_sql import Column, SqlLimits, SqlSchema, View
 from query.sql import lists
 from query.sql.bounds import Bounds
 from schema.sandbox import PREFIX, VIEWS
 from schema.store import Store
+
+_COLUMN = re.compile(r"`([^`]+)` ([^`]+?) COMMENT '((?:[^'\\\\]|\\\\.)*)'")
 
 
 def described(store: Store, bounds: Bounds) -> SqlSchema:
@@ -24,6 +28,13 @@ def described(store: Store, bounds: Bounds) -> SqlSchema:
         about,
     ):
         columns.setdefault(table, []).append(Column(name=name, type=kind, comment=comment))
+    # A view with parameters has no columns before it is asked: those that its definition declares.
+    for table, definition in store.rows(
+        "SELECT name, create_table_query FROM system.tables "
+        "WHERE database = {database:String} AND startsWith(name, {prefix:String})",
+        about,
+    ):
+        columns.setdefault(table, _declared(definition))
     views = [
         View(
             name=name,
@@ -41,3 +52,12 @@ def described(store: Store, bounds: Bounds) -> SqlSchema:
         queries=bounds.queries,
     )
     return SqlSchema(views=views, functions=sorted(lists.FUNCTIONS), types=sorted(lists.TYPES), limits=limits)
+
+
+def _declared(definition: str) -> list[Column]:
+    """Of `CREATE VIEW name (`column` Type COMMENT 'text', ...) AS SELECT ...`."""
+    head = definition.partition(" AS SELECT ")[0]
+    return [
+        Column(name=name, type=kind, comment=re.sub(r"\\(.)", r"\1", comment))
+        for name, kind, comment in _COLUMN.findall(head)
+    ]

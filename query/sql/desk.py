@@ -88,6 +88,18 @@ class Desk:
             raise _spoken(error, self.bounds) from error
         return found
 
+    def check(self, asked: Asked) -> None:
+        """Whether it can be asked, now or with values that come later. Raises BadStatement, BadTime."""
+        found = understand(
+            asked.query,
+            asked.params,
+            instant=lambda text: times.instant(text, now=asked.now, tz=asked.zone),
+            database=self._database,
+            later=True,
+        )
+        if self._door is not None and found.parameters <= asked.params.keys():
+            self.understand(asked)
+
     def run(self, found: Statement, asked: Asked, ticket: str) -> Answer:
         """Begin it; the rows follow as they are read. Raises BadStatement, StatementEnded."""
         blocks = self.door.ask(found.sql, asked.params, self.bounds.caps, ticket=ticket, filters=asked.filters)

@@ -14,7 +14,7 @@ from typing import Final
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from query.errors import BadStatement
 from query.sql import lists
@@ -70,12 +70,12 @@ class Statement:
     moments: list[datetime | None] = field(default_factory=list)
 
 
-def understand(text: str, params: Params, *, instant: Instant, database: str) -> Statement:
-    """The statement as it will run. Raises BadStatement, BadTime."""
+def understand(text: str, params: Params, *, instant: Instant, database: str, later: bool = False) -> Statement:
+    """The statement as it will run. `later`: values may come when it is asked. Raises BadStatement, BadTime."""
     tree = _parsed(text)
     found = Statement()
     try:
-        _Checker(found, params, instant, database).check(tree)
+        _Checker(found, params, instant, database, later=later).check(tree)
         found.sql = tree.sql(dialect="clickhouse", identify=True, comments=False)
     except RecursionError:
         raise BadStatement("The statement is nested too deeply.", "Take it apart with WITH.") from None
@@ -101,8 +101,8 @@ def _parsed(text: str) -> exp.Expr:
     except RecursionError:
         raise BadStatement("The statement is nested too deeply.", "Take it apart with WITH.") from None
     except SqlglotError as error:
-        raise BadStatement(
-            f"This is not understood: {_plain(str(error))}.", "One SELECT is, as ClickHouse has it."
+        raise BadStatement(f"This is not understood: {_plain(str(error))}.", "One SELECT is, as ClickHouse has it.").at(
+            *_place(error)
         ) from error
     except Exception as error:  # a parser fed with anything; whatever it stumbles over is no statement
         raise BadStatement("This is not understood.", "One SELECT is, as ClickHouse has it.") from error
@@ -122,6 +122,15 @@ def _depth(text: str) -> int:
     return deepest
 
 
+def _place(error: SqlglotError) -> tuple[int, int]:
+    """Line and column where the parser stopped, 0 where it does not say."""
+    known = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    if "line" in known:
+        return int(known["line"] or 0), int(known["col"] or 0)
+    said = re.search(r"line (\d+), col:? (\d+)", str(error), re.IGNORECASE)
+    return (int(said[1]), int(said[2])) if said else (0, 0)
+
+
 def _plain(text: str) -> str:
     """sqlglot's own sentence, without its underlining."""
     return " ".join(re.sub(r"\x1b\[\d*m", "", text).split())[:300].rstrip(".")
@@ -130,7 +139,10 @@ def _plain(text: str) -> str:
 class _Checker:
     """Walks once over the tree, changes it where tables stand, and raises at what is not allowed."""
 
-    def __init__(self, found: Statement, params: Params, instant: Instant, database: str) -> None:
+    def __init__(
+        self, found: Statement, params: Params, instant: Instant, database: str, *, later: bool = False
+    ) -> None:
+        self._later = later
         self._found = found
         self._params = params
         self._instant = instant
@@ -139,12 +151,16 @@ class _Checker:
 
     def check(self, tree: exp.Expr) -> None:
         nodes = list(tree.walk())
-        for node in nodes:
-            self._known(node)
-            if isinstance(node, exp.CTE):
-                self._name(node)
-        for node in nodes:
-            self._one(node)
+        node = tree
+        try:
+            for node in nodes:
+                self._known(node)
+                if isinstance(node, exp.CTE):
+                    self._name(node)
+            for node in nodes:
+                self._one(node)
+        except BadStatement as error:
+            raise error.at(*_stands(node)) from None
 
     @staticmethod
     def _known(node: exp.Expr) -> None:
@@ -241,7 +257,7 @@ class _Checker:
         if value is None:
             raise BadStatement("states_at takes one moment.", "FROM states_at('2h').")
         if isinstance(value, exp.Placeholder):
-            text: str | None = str(self._params.get(value.name, ""))
+            text: str | None = str(self._params.get(value.name, "now" if self._later else ""))
             self._found.parameters.add(value.name)
         else:
             text = value.this if isinstance(value, exp.Literal) and value.is_string else None
@@ -264,9 +280,17 @@ class _Checker:
         if not _WORD.fullmatch(name) or not isinstance(kind, exp.DataType):
             raise BadStatement("A parameter is written {name:Type}.", "For example {name:String}.")
         _check_type(kind.sql("clickhouse"), lists.PARAMETERS)
-        if name not in self._params:
+        if name not in self._params and not self._later:
             raise BadStatement(f"Parameter {name[:80]!r} has no value.", f"Send it: --param {name}=…")
         self._found.parameters.add(name)
+
+
+def _stands(node: exp.Expr) -> tuple[int, int]:
+    """Line and column of a node, or of the first one within it that has a place."""
+    for each in node.walk():
+        if "line" in each.meta:
+            return int(each.meta["line"]), int(each.meta["col"])
+    return 0, 0
 
 
 def _refused(node: exp.Expr) -> BadStatement:

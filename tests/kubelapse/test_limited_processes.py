@@ -128,12 +128,12 @@ def test_a_shell_shows_a_moment_with_the_callers_rights(served: Served) -> None:
 def test_a_client_library_lists_the_own_namespace_only(served: Served) -> None:
     with kubernetes.config.new_client_from_config(str(served.kubeconfig)) as made:
         core = kubernetes.client.CoreV1Api(made)
-        assert [each.metadata.name for each in core.list_namespaced_pod("a").items] == ["one"]
+        assert [each.to_dict()["metadata"]["name"] for each in core.list_namespaced_pod("a").items] == ["one"]
         bodies = []
         for space in ("b", "c"):
             with pytest.raises(kubernetes.client.ApiException) as refused:
                 core.list_namespaced_pod(space)
-            bodies.append(json.loads(refused.value.body) | {"code": refused.value.status})
+            bodies.append(json.loads(refused.value.body or "") | {"code": refused.value.status})
     assert bodies[0]["code"] == 403
     assert bodies[1] == bodies[0] | {"message": bodies[0]["message"].replace('"b"', '"c"')}
 

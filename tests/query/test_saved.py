@@ -67,6 +67,34 @@ async def test_what_is_no_question_is_refused(api: httpx.AsyncClient, body: obje
     assert (await api.put("/saved/wrong", json=body)).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("text", "params", "place", "sentence"),
+    [
+        ("SELECT name\nFROM frobs", {}, (2, 10), "There is no view 'frobs'"),
+        ("SELECT name FROM objects\nWHERE (name = 'x'", {}, (2, 17), "not understood"),
+        ("SELECT file('/etc/passwd')", {}, (1, 11), "file() cannot be used"),
+        ("SELECT count() FROM states_at('someday')", {}, (0, 0), "someday"),
+        ("SELECT count() FROM objects", {"ns": "shop"}, (0, 0), "no parameter ns"),
+        ("SELECT 1; SELECT 2", {}, (0, 0), "2 statements"),
+        ("DROP TABLE events", {}, (0, 0), "Only SELECT"),
+    ],
+)
+async def test_sql_that_could_never_be_asked_is_not_kept_and_its_fault_is_shown(
+    api: httpx.AsyncClient, text: str, params: dict[str, str], place: tuple[int, int], sentence: str
+) -> None:
+    answer = await api.put("/saved/faulty", json={"kind": "sql", "text": text, "params": params})
+    told = answer.json()
+    assert (answer.status_code, told.get("line", 0), told.get("column", 0)) == (400, *place)
+    assert sentence in told["detail"]
+    assert (await api.get("/saved/faulty")).status_code == 404
+
+
+async def test_values_may_be_left_for_who_asks_it(api: httpx.AsyncClient) -> None:
+    text = "SELECT name FROM states_at({at:String}) WHERE namespace = {ns:String}"
+    answer = await api.put("/saved/open", json={"kind": "sql", "text": text, "params": {"ns": "shop"}})
+    assert answer.status_code == 200
+
+
 async def test_a_question_is_bounded(store: ChdbStore) -> None:
     with pytest.raises(TooMuchToKeep):
         userdata.put_saved(store, "long", Question(kind="sql", text="x" * LARGEST_QUERY, params={}), now=at(1))

@@ -50,6 +50,17 @@ def test_whoever_reads_the_schema_knows_the_limits_before_asking(place: Yard) ->
     assert (told.rows, told.seconds, told.memory) == (1000, 10, 256 << 20)
 
 
+def test_every_view_and_column_has_a_comment(place: Yard) -> None:
+    views = {each.name: each for each in described(place.store, place.desk.bounds).views}
+    assert views.keys() >= {"history", "changes", "states_at", "objects", "field_changes", "coverage", "drift"}
+    assert not [name for name, each in views.items() if not each.comment or not each.columns]
+    assert not [(name, c.name) for name, each in views.items() for c in each.columns if not (c.type and c.comment)]
+    told = {column.name for column in views["states_at"].columns}
+    [row] = place.ask("SELECT * FROM states_at('now') LIMIT 1")
+    assert len(orjson.loads(row)) == len(told)
+    assert {"namespace", "name", "uid", "object"} <= told
+
+
 def test_a_duplicate_is_seen_once(place: Yard) -> None:
     place.store.command("INSERT INTO events SELECT * FROM events WHERE seq = 1 LIMIT 1")
     assert place.ask("SELECT count() = uniqExact(id) FROM history") == [b"[1]"]
