@@ -23,6 +23,7 @@ from collector.kafka_state import (
     kind_key,
     kind_of,
     partition_of,
+    writer_id,
 )
 from collector.kafka_table import Table, positions_of
 from collector.rivals import STAND_BY, Rivals
@@ -87,7 +88,7 @@ class SlotHolder:
         self._place, self._clock, self._limits = place, clock, limits
         self._client = client or KafkaClient(place.broker)
         self._cluster, self._slot = place.cluster, place.slot
-        name = f"kubelapse-{place.topics.state}-{place.cluster}-{place.slot}"
+        name = writer_id(place.topics.state, place.cluster, str(place.slot))
         self.transactions = self._client.producing(name, operation=limits.operation)
         self.account = Account(place.cluster, largest=LARGEST)
         self.partitions = 0

@@ -106,6 +106,11 @@ def prefix(cluster: str) -> bytes:
     return f"{cluster}|".encode()
 
 
+def writer_id(topic: str, cluster: str, slot: str) -> str:
+    """The transactional id under which a slot's holder writes: opening a producer with it fences the last one."""
+    return f"kubelapse-{topic}-{cluster}-{slot}"
+
+
 def head_key(cluster: str, slot: str) -> bytes:
     """The key of a slot's head."""
     return f"{cluster}|head|{slot}".encode()

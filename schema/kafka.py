@@ -308,7 +308,7 @@ async def admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def describe(broker: Broker, names: Sequence[str]) -> Mapping[str, TopicState]:
     """These topics as they are; a missing one is left out. Raises BrokerError."""
-    with _as_broker_errors(broker):
+    with as_broker_errors(broker):
         async with admin(broker) as client:
             found = {
                 topic["topic"]: topic
@@ -329,7 +329,7 @@ async def create(broker: Broker, specs: Sequence[TopicSpec]) -> list[str]:
     missing = [spec for spec in specs if spec.name not in there]
     if not missing:
         return []
-    with _as_broker_errors(broker):
+    with as_broker_errors(broker):
         async with admin(broker) as client:
             made = [
                 NewTopic(spec.name, spec.partitions, spec.replicas, topic_configs=dict(spec.settings))
@@ -362,7 +362,8 @@ async def check(broker: Broker, specs: Sequence[TopicSpec]) -> list[Difference]:
 
 
 @contextmanager
-def _as_broker_errors(broker: Broker) -> Iterator[None]:
+def as_broker_errors(broker: Broker) -> Iterator[None]:
+    """What aiokafka raises meanwhile, as BrokerError."""
     try:
         yield
     except (kafka.KafkaError, OSError, TimeoutError) as error:
