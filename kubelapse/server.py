@@ -21,7 +21,7 @@ from kubelapse import __version__
 from kubelapse.receivers import routes
 from kubelapse.setting import SettingError
 from kubelapse.settings_answers import AUDIT_LOG, AUDIT_LOG_TOKEN_FILE, NOISE, audit_token
-from kubelapse.settings_auth import AUTH_RATE
+from kubelapse.settings_auth import AUTH_OIDC_CALLBACK, AUTH_RATE, AUTH_SESSION
 from kubelapse.settings_sql import SQL_STORE
 from kubelapse.settings_sql import bounds as sql_bounds
 from kubelapse.stores import sql_door
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from kubelapse.settings import Settings
+    from query.callers import Logins
     from query.health import Health
-    from query.login import Logins
     from schema.store import Store
 
 log = logging.getLogger(__name__)
@@ -150,6 +150,8 @@ def make_app(
         drift_every=DRIFT_EVERY if evaluate else 0.0,
         noise=parse_rules(chosen[NOISE]) if chosen else NONE,
         rate=chosen[AUTH_RATE] if chosen else 0.0,
+        session=chosen[AUTH_SESSION] if chosen else 0.0,
+        callback=chosen[AUTH_OIDC_CALLBACK] if chosen else "",
         audit_log=bool(chosen and chosen[AUDIT_LOG]),
         audit_log_token=audit_token(chosen[AUDIT_LOG_TOKEN_FILE]) if chosen else "",
         sql=sql_bounds(chosen) if chosen else Bounds(),

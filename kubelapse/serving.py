@@ -1,8 +1,9 @@
 """`serve`: answers over one store, and nothing else. Any number of such replicas may stand before one ClickHouse.
 
-A replica keeps no state: it can be started, ended and replaced at any time. It never migrates, so that a rolling
-upgrade of replicas cannot change the schema under the others; it refuses to begin on a store that is not of its
-version. On an embedded store it takes the lock, as `up` does, and leaves its URL there for reading commands.
+A replica keeps no state but who is signed in with a browser: it can be started, ended and replaced at any time. It
+never migrates, so that a rolling upgrade of replicas cannot change the schema under others; it refuses to begin on a
+store that is not of its version. On an embedded store it takes the lock, as `up` does, and leaves its URL there for
+reading commands.
 
 With `--ingest` the same process also stores what collectors write into Kafka: the whole right half of the way in one
 process, for Kafka with an embedded store.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kubelapse.setting import Setting, flag, names, path
+from kubelapse.setting import Setting, SettingError, flag, names, path, seconds, server_url
 
 
 def rate(text: str) -> float:
@@ -83,6 +83,33 @@ AUTH_OIDC_PREFIX: Setting[str] = Setting(
     parse=str,
     help="What stands before users and groups of ID tokens, as bindings of the cluster name them.",
 )
+AUTH_OIDC_SECRET_FILE: Setting[Path | None] = Setting(
+    name="auth_oidc_secret_file",
+    env="KUBELAPSE_AUTH_OIDC_SECRET_FILE",
+    parse=path,
+    help="File with the secret of the client that browsers sign in with; without it the client is a public one (PKCE).",
+)
+AUTH_OIDC_SCOPES: Setting[tuple[str, ...]] = Setting(
+    name="auth_oidc_scopes",
+    env="KUBELAPSE_AUTH_OIDC_SCOPES",
+    parse=names,
+    shown_default="those of openid, profile, email, groups that the issuer knows",
+    help="Scopes that a sign-in asks for; with `offline_access` some providers let sessions go on for longer.",
+)
+AUTH_OIDC_CALLBACK: Setting[str] = Setting(
+    name="auth_oidc_callback",
+    env="KUBELAPSE_AUTH_OIDC_CALLBACK",
+    parse=server_url,
+    shown_default="`https://` (on loopback `http://`), the host as the browser names it, `/auth/callback`",
+    help="Address of `/auth/callback` as browsers reach it, and as the issuer knows it. Needed behind a path prefix.",
+)
+AUTH_SESSION: Setting[float] = Setting(
+    name="auth_session",
+    env="KUBELAPSE_AUTH_SESSION",
+    default="12h",
+    parse=seconds,
+    help="How long a browser stays signed in at most. It also ends with its token, and after an hour without use.",
+)
 AUTH_EVERYTHING: Setting[tuple[str, ...]] = Setting(
     name="auth_everything",
     env="KUBELAPSE_AUTH_EVERYTHING",
@@ -113,7 +140,25 @@ AUTH_SETTINGS: tuple[Setting[object], ...] = (
     AUTH_OIDC_USER,
     AUTH_OIDC_GROUPS,
     AUTH_OIDC_PREFIX,
+    AUTH_OIDC_SECRET_FILE,
+    AUTH_OIDC_SCOPES,
+    AUTH_OIDC_CALLBACK,
+    AUTH_SESSION,
     AUTH_EVERYTHING,
     AUTH_RATE,
     TOKEN_FILE,
 )
+
+
+def client_secret(file: Path | None) -> str:
+    """The secret in this file, "" without one; raises SettingError."""
+    if file is None:
+        return ""
+    try:
+        secret = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingError(f"KUBELAPSE_AUTH_OIDC_SECRET_FILE: {file} cannot be read ({said})") from None
+    if not secret:
+        raise SettingError(f"KUBELAPSE_AUTH_OIDC_SECRET_FILE: {file} is empty")
+    return secret

@@ -92,6 +92,9 @@ SCOPE_KEY: Final = "kubelapse.reach"
 CALLER_KEY: Final = "kubelapse.caller"
 """Where it carries the caller's name; nobody signs in, nobody has one."""
 
+SESSION_KEY: Final = "kubelapse.session"
+"""Where it says whether a session's cookie told who the caller is."""
+
 EVERYTHING: Final = Reach(everything=True)
 NOTHING: Final = Reach()
 

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
@@ -28,6 +29,7 @@ from query import (
     api_objects,
     api_rollouts,
     api_search,
+    api_signin,
     api_sql,
     api_timeline,
     api_userdata,
@@ -38,6 +40,7 @@ from query import (
 )
 from query.access import EVERYTHING, NOTHING
 from query.assets import Assets
+from query.callers import Logins
 from query.courier import GRACE, Courier, Office, Route
 from query.drift_watch import Watcher, keep_looking
 from query.errors import QueryError, TooBusy
@@ -45,12 +48,13 @@ from query.feeds import Feed
 from query.guard import Guard, problem_response
 from query.health import Check, Health, healthy, listing
 from query.kubeface import routes as kubeface
-from query.login import Login, Logins
+from query.login import Login
 from query.metrics import Metrics
 from query.problems import Refused
 from query.readers import Readers
 from query.settings import QuerySettings
-from query.site import site
+from query.signin import SignIn
+from query.site import shell, site
 from query.web import Clock, Context, Here, utc_now
 from schema.sandbox import Sandbox
 from schema.store import Store, StoreError
@@ -105,8 +109,13 @@ def create_app(
     app.state.sql = api_sql.Service(store, lambda: app.state.context, sandbox)
     app.state.health = health
     app.state.couriers = couriers
+    built = ui or assets.load()
+    app.state.signin = None
     if logins is not None:
-        app.add_middleware(Login, logins=logins, settings=settings, clock=time.monotonic)
+        app.state.signin = SignIn(logins, length=settings.session, clock=time.monotonic)
+        app.add_middleware(
+            Login, signin=app.state.signin, settings=settings, clock=time.monotonic, shell=partial(shell, built)
+        )
     app.add_middleware(Guard, settings=settings, metrics=metrics, clock=time.monotonic)
     _errors(app)
     for router in (
@@ -125,9 +134,10 @@ def create_app(
         api_webhooks.router,
     ):
         app.include_router(router, prefix="/api/v1")
+    app.include_router(api_signin.router)
     app.include_router(kubeface.router)
     app.include_router(_beside)
-    app.include_router(site(ui or assets.load()))
+    app.include_router(site(built))
     spec.install(app)
     return app
 

@@ -18,9 +18,9 @@ from query.models import Problem
 from query.settings import QuerySettings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "in-process"})
-_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+?)\.?)(?::\d{0,5})?")
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+?)\.?)(?::(\d{0,5}))?")
 """RFC 9110 7.2, narrowed to what a browser sends: a name, an IPv4 address, or an IPv6 address in brackets."""
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LARGEST = 65 << 20
 """Bytes of any request: a little more than what the most generous route takes (`query.bodies`)."""
 HEADERS = {
@@ -60,8 +60,8 @@ class Guard:
         app = self._app
         if not self._welcome(scope):
             app = _wrong_host(scope)
-        elif scope["method"] not in _SAFE and _from_elsewhere(scope):
-            app = _foreign()
+        elif scope["method"] not in SAFE and _from_elsewhere(scope):
+            app = foreign()
         elif _announced(scope) > LARGEST:
             app = problem_response(_too_large())
         await app(scope, _bounded(receive), watched)
@@ -69,14 +69,19 @@ class Guard:
     def _welcome(self, scope: Scope) -> bool:
         if "*" in self._allowed:
             return True
-        named = Headers(scope=scope).getlist("host")
-        found = _HOST.fullmatch(named[0]) if len(named) == 1 else None
-        return found is not None and (found[1] or found[2]).lower() in self._allowed
+        return named(scope)[0] in self._allowed
 
     def _measure(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
+
+
+def named(scope: Scope) -> tuple[str, str]:
+    """Host and port as the request names this server; ("", "") when it does so in no way that a browser would."""
+    given = Headers(scope=scope).getlist("host")
+    found = _HOST.fullmatch(given[0]) if len(given) == 1 else None
+    return ("", "") if found is None else ((found[1] or found[2]).lower(), found[3] or "")
 
 
 def _announced(scope: Scope) -> int:
@@ -133,11 +138,17 @@ def _from_elsewhere(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return True
-    origin = headers.get("origin")
-    return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
+    return "origin" in headers and not of_our_page(scope)
 
 
-def _foreign() -> Response:
+def of_our_page(scope: Scope) -> bool:
+    """Whether the request says that a page of this very server sends it: what a browser does by itself needs that."""
+    headers = Headers(scope=scope)
+    return headers.get("origin", "").partition("://")[2].lower() == headers.get("host", "").lower() != ""
+
+
+def foreign() -> Response:
+    """The refusal."""
     return problem_response(
         problems.problem(
             403,

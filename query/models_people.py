@@ -57,3 +57,19 @@ class AuditTaken(msgspec.Struct, kw_only=True):
     received: int
     kept: int
     unreadable: int
+
+
+class WhoAmI(msgspec.Struct, kw_only=True, frozen=True):
+    """Whom this server takes the asker for, and how to sign in.
+
+    `login`: whether callers sign in here at all; without, whoever reaches the server sees everything, and has no name.
+    `user`: "" for somebody who has shown nothing that counts. `session`: whether a browser's session told, which
+    `POST /auth/logout` ends. `everything`: no right is missing. `provider`: the host of the provider of identities that
+    `GET /auth/login` leads to, "" when there is none and a token must be shown.
+    """
+
+    login: bool
+    user: str
+    session: bool
+    everything: bool
+    provider: str

@@ -14,7 +14,8 @@ class QuerySettings:
     `feed_memory` bytes. `feed_settle`: how old a position must be before the feed goes past it, where several writers
     share the store.
     `rate`: requests per second of one caller where callers sign in; `recheck`: how often long answers look whether
-    their caller may still see them.
+    their caller may still see them; `session`: how long a browser stays signed in; `callback`: the address of
+    /auth/callback as browsers reach it, "" = as they name this server.
     """
 
     hosts: tuple[str, ...] = ()
@@ -36,5 +37,7 @@ class QuerySettings:
     drift_every: float = 0.0
     rate: float = 50.0
     recheck: float = 10.0
+    session: float = 12 * 3600.0
+    callback: str = ""
     sql: Bounds = field(default_factory=Bounds)
     version: str = "0.0.0"

@@ -15,31 +15,38 @@ from query.coverage import Window
 from query.errors import QueryError
 from query.web import Filtered, Here, Windowed
 
+RESERVED = frozenset({"plain", "metrics", "livez", "readyz", "version"})
+"""Addresses of others that look like the name of a page."""
+
+
+def shell(found: Assets, request: Request) -> Response | None:
+    """The file at this address, or the document for a page's; the same for everybody, and None for all else."""
+    name = request.url.path.removeprefix("/")
+    asset = found.get(name or assets.INDEX) if name != assets.INDEX else None
+    if asset is None and name not in RESERVED and _is_page(name, request):
+        asset = found.get(assets.INDEX)
+    return None if asset is None else _answer(asset, request)
+
+
+def _is_page(name: str, request: Request) -> bool:
+    return name.isascii() and name.isalpha() and "text/html" in request.headers.get("accept", "")
+
 
 def site(found: Assets) -> APIRouter:
     """The routes; to be included after all others, since page names are caught by their shape."""
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/plain", recent, methods=["GET"])
     router.add_api_route("/style.css", style, methods=["GET"])
-    index = found.get(assets.INDEX)
-    if index is None:
+    if not found.built:
         router.add_api_route("/", recent, methods=["GET"])
         return router
 
-    @router.api_route("/", methods=["GET", "HEAD"])
-    async def home(request: Request) -> Response:
-        """The interface."""
-        return _answer(index, request)
-
     @router.api_route("/{name:path}", methods=["GET", "HEAD"])
-    async def file_or_page(request: Request, name: str) -> Response:
+    async def file_or_page(request: Request, name: str) -> Response:  # noqa: ARG001 - FastAPI's form of "any path"
         """A built file, or the document for a page's address."""
-        asset = found.get(name)
-        if asset is None and name.isascii() and name.isalpha() and "text/html" in request.headers.get("accept", ""):
-            asset = index
-        if asset is None or name == assets.INDEX:
+        if (answer := shell(found, request)) is None:
             raise HTTPException(404)
-        return _answer(asset, request)
+        return answer
 
     return router
 

@@ -25,7 +25,7 @@ from query.models import (
 from query.models_compared import Blame, SnapshotDiff
 from query.models_drift import Drift
 from query.models_noise import Noise
-from query.models_people import AuditTaken
+from query.models_people import AuditTaken, WhoAmI
 from query.models_rollouts import Rollouts
 from query.models_search import FieldHistory, Found, Touches
 from query.models_sql import SqlSchema
@@ -59,6 +59,9 @@ _ANSWERS: dict[str, type] = {
     "/api/v1/sql/schema": SqlSchema,
     "/api/v1/audit-log": AuditTaken,
     "/api/v1/blame": Touches,
+    "/api/v1/whoami": WhoAmI,
+    "/auth/token": WhoAmI,
+    "/auth/logout": WhoAmI,
     _ONE: ObjectAt,
     f"{_ONE}/history": History,
     f"{_ONE}/diff": ObjectDiff,

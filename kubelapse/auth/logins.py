@@ -15,7 +15,7 @@ from kubelapse.server import check_reachable
 from kubelapse.setting import SettingError
 from kubelapse.settings import HOST, Settings
 from query.access import EVERYTHING, NOTHING, Reach
-from query.login import Caller
+from query.callers import Caller, Provider
 
 if TYPE_CHECKING:
     from kubelapse.auth.oidc import Issuer
@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
 
 class ServerLogins:
-    """`query.login.Logins` of a server."""
+    """`query.callers.Logins` of a server."""
 
     def __init__(
-        self, tokens: StaticTokens, issuer: "Issuer | None", rights: "Rights | None", everything: Sequence[str]
+        self,
+        tokens: StaticTokens,
+        issuer: "Issuer | None",
+        rights: "Rights | None",
+        everything: Sequence[str],
+        provider: Provider | None = None,
     ) -> None:
         """`everything`: `user:NAME` and `group:NAME` of those who see everything."""
+        self.provider = provider
         self._tokens = tokens
         self._issuer = issuer
         self._rights = rights
@@ -76,7 +82,8 @@ async def logins(settings: Settings, store: "Store") -> ServerLogins | None:
         return None
     file: Path | None = settings[auth.AUTH_TOKENS_FILE]
     tokens = StaticTokens(()) if file is None else read_tokens(file)
-    return ServerLogins(tokens, _issuer(settings), await _rights(settings, store), _everything(settings))
+    issuer, provider = _people(settings)
+    return ServerLogins(tokens, issuer, await _rights(settings, store), _everything(settings), provider)
 
 
 def _everything(settings: Settings) -> Sequence[str]:
@@ -86,23 +93,28 @@ def _everything(settings: Settings) -> Sequence[str]:
     return named
 
 
-def _issuer(settings: Settings) -> "Issuer | None":
+def _people(settings: Settings) -> "tuple[Issuer | None, Provider | None]":
+    """Who judges people's ID tokens, and who gives them to browsers."""
     url = settings[auth.AUTH_OIDC_ISSUER]
     if not url:
-        return None
+        return None, None
+    from kubelapse.auth.codeflow import CodeFlow
+    from kubelapse.auth.discovery import Discovery
     from kubelapse.auth.oidc import Issuer
 
     audience = settings[auth.AUTH_OIDC_AUDIENCE]
     if not audience:
         raise SettingError("KUBELAPSE_AUTH_OIDC_ISSUER needs KUBELAPSE_AUTH_OIDC_AUDIENCE: whom its tokens must be for")
-    return Issuer(
-        issuer=url,
+    discovery = Discovery(url, clock=time.monotonic)
+    issuer = Issuer(
+        discovery,
         audience=audience,
         user=settings[auth.AUTH_OIDC_USER],
         groups=settings[auth.AUTH_OIDC_GROUPS],
         prefix=settings[auth.AUTH_OIDC_PREFIX],
-        clock=time.monotonic,
     )
+    secret = auth.client_secret(settings[auth.AUTH_OIDC_SECRET_FILE])
+    return issuer, CodeFlow(discovery, issuer, client=audience, secret=secret, scopes=settings[auth.AUTH_OIDC_SCOPES])
 
 
 async def _rights(settings: Settings, store: "Store") -> "Rights | None":

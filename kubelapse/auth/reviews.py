@@ -19,7 +19,7 @@ import msgspec
 
 from collector.errors import CredentialsError
 from collector.kubeapi import Access
-from query.login import LoginUnavailable
+from query.callers import LoginUnavailable
 
 _TIME: Final = aiohttp.ClientTimeout(total=10.0, sock_connect=5.0)
 _AT_ONCE: Final = 32

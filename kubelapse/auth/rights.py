@@ -20,7 +20,7 @@ from typing import Final, Generic, TypeVar
 
 from kubelapse.auth.reviews import Reviews, Rule, User
 from query.access import EVERYTHING, NOTHING, SECRETS, Grant, KindKey, Reach
-from query.login import LoginUnavailable
+from query.callers import LoginUnavailable
 from schema.store import Store
 
 ALLOWED: Final = 60.0

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from kubelapse.setting import SettingError
 from query.access import EVERYTHING, Grant, Reach
-from query.login import Caller
+from query.callers import Caller
 from schema.objects import split_kind_id
 
 _KEYS = {"name", "sha256", "clusters", "namespaces", "kinds", "secrets", "metrics", "everything"}

@@ -1,13 +1,14 @@
 """Callers for tests: a token stands for whom it was given to."""
 
 from query.access import Grant, Reach
-from query.login import Caller, LoginUnavailable
+from query.callers import Caller, LoginUnavailable, Provider
 
 
 class FakeLogins:
     """`query.login.Logins` from a dictionary; `away`: nobody can be asked."""
 
     def __init__(self, **callers: Reach) -> None:
+        self.provider: Provider | None = None
         self.callers = callers
         self.away = False
 

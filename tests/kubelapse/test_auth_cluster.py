@@ -1,18 +1,24 @@
 """Real tokens, real RBAC, a real API server: who may list what sees it, and nobody sees anything while it is away."""
 
+import itertools
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from kubelapse.auth.logins import ServerLogins, logins
 from kubelapse.settings import Settings
 from query.access import EVERYTHING, NOTHING
-from query.login import LoginUnavailable
+from query.app import create_app
+from query.callers import LoginUnavailable
+from query.settings import QuerySettings
 from schema.chdb import ChdbStore
 from schema.migrate import migrate
-from tests.controlplane.api import Json
+from tests.controlplane.api import Api, Json, Refused
 from tests.controlplane.lab import Lab
 from tests.fakes.history import History
 
@@ -91,6 +97,36 @@ async def seen(found: ServerLogins, token: str) -> set[str]:
     return {f"{kind} {space}" for kind, space in places if caller.reach.allows("lab", (kind, ""), space)}
 
 
+PLACES = (
+    "/api/v1/configmaps", "/api/v1/namespaces/a/configmaps", "/api/v1/namespaces/b/configmaps", "/api/v1/nodes",
+    "/api/v1/namespaces/never/configmaps", "/api/v1/namespaces/never/secrets", "/apis/apps/v1/namespaces/b/deployments",
+    "/api/v1/namespaces/b/configmaps/settings", "/api/v1/namespaces/never/configmaps/settings",
+)  # fmt: skip
+
+
+async def different(lab: Lab, store: ChdbStore, found: ServerLogins) -> list[object]:
+    """What the face of an API server says otherwise to ann and bob than the API server itself."""
+    app = create_app(store=store, settings=QuerySettings(), registry=CollectorRegistry(), logins=found)
+    said = []
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/kube/lab/now") as face:
+        for user, place in itertools.product(("ann", "bob"), PLACES):
+            answer = await face.get(place, headers={"Authorization": f"Bearer {user}-token"})
+            told = (answer.status_code, answer.json().get("message", ""))
+            real = really(lab.client().user(f"{user}-token"), place)
+            said.append((told, real, user, place))
+    assert {told[0] for told, *_ in said} == {200, 403}
+    return [each for each in said if each[0] != each[1]]
+
+
+def really(api: Api, place: str) -> tuple[int, str]:
+    """Code and message of the API server."""
+    try:
+        api.get(place)
+    except Refused as error:
+        return error.status, json.loads(str(error).partition(": ")[2])["message"]
+    return 200, ""
+
+
 async def test_who_may_list_what_sees_it(lab: Lab, store: ChdbStore, tmp_path: Path) -> None:
     async with asking(lab, store, tmp_path) as found:
         assert await seen(found, "ann-token") == {"configmaps a"}
@@ -101,6 +137,7 @@ async def test_who_may_list_what_sees_it(lab: Lab, store: ChdbStore, tmp_path: P
         eve = await found.admit("eve-token")
         assert eve is not None
         assert eve.reach == NOTHING
+        assert await different(lab, store, found) == []
     core = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
     lab.client().post(f"{RBAC}/namespaces/a/roles", {"metadata": {"name": "getter"}, "rules": core})
     lab.client().post(f"{RBAC}/namespaces/a/rolebindings", binding("Role", "getter", "Group", "devs"))

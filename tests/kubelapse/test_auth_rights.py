@@ -8,7 +8,7 @@ import pytest
 from kubelapse.auth.reviews import Rule, User
 from kubelapse.auth.rights import Places, Rights
 from query.access import EVERYTHING, NOTHING
-from query.login import LoginUnavailable
+from query.callers import LoginUnavailable
 from tests.fakes.history import at
 
 PODS, SECRETS, NODES, GONE = ("pods", ""), ("secrets", ""), ("nodes", ""), ("old", "example.org")

@@ -20,6 +20,9 @@ READ_POSTS: Final = {"/api/v1/drift", "/api/v1/objects/{cluster}/{kind}/{namespa
 """Questions that are asked with a body."""
 WRITES: Final = {"/api/v1/notes", "/api/v1/audit-log", "/api/v1/webhooks/{name}/replay"}
 """Take something; who sees a part is refused by the store."""
+SIGN_IN_POSTS: Final = {"/auth/token", "/auth/logout"}
+FOR_EVERYBODY: Final = {"/api/v1/whoami", "/auth/login", "/auth/callback"}
+"""Tell nothing of the history, to whomever."""
 BODIES: Final[Mapping[str, Any]] = {
     "/api/v1/sql": {"query": "SELECT count() AS n, max(name) AS last, uniqExact(namespace) AS spaces FROM changes"},
 }
@@ -63,7 +66,7 @@ class Place:
 def operations(app: FastAPI) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Every question that the document knows: method, path, its description."""
     paths = app.openapi()["paths"]
-    assert {path for path, methods in paths.items() if "post" in methods} == READ_POSTS | WRITES
+    assert {path for path, methods in paths.items() if "post" in methods} == READ_POSTS | WRITES | SIGN_IN_POSTS
     for path, methods in paths.items():
         for method, operation in methods.items():
             if path not in STREAMS and (method == "get" or path in READ_POSTS):

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from query.access import CLOSED_TABLES, EVERYTHING, NOTHING, Grant, LimitedStore, Reach, filters
 from query.app import create_app
+from query.assets import Assets
 from query.errors import NotAllowed
 from query.settings import QuerySettings
 from schema.canonical import JsonObject
@@ -26,7 +27,7 @@ from schema.chdb import ChdbStore
 from schema.migrate import migrate
 from tests.fakes.history import KINDS, History, at, kind_info
 from tests.fakes.logins import FakeLogins, within
-from tests.query.asked import BESIDE, BODIES, QUERY, Place, operations, spelled, takes
+from tests.query.asked import BESIDE, BODIES, FOR_EVERYBODY, QUERY, Place, operations, spelled, takes
 
 CANARY = "canary-7f3a"
 NOW = at(1000)
@@ -82,6 +83,7 @@ async def asking(store: ChdbStore, **callers: Reach) -> AsyncIterator[tuple[Fast
         registry=CollectorRegistry(),
         clock=lambda: NOW,
         logins=FakeLogins(**callers),
+        ui=Assets({}),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield app, client
@@ -90,8 +92,8 @@ async def asking(store: ChdbStore, **callers: Reach) -> AsyncIterator[tuple[Fast
 async def answers(
     app: FastAPI, client: httpx.AsyncClient, token: str, place: Place, *scopes: Mapping[str, str]
 ) -> dict[str, str]:
-    """What every route says, by route and scope (where it takes one)."""
-    headers, found = {"Authorization": f"Bearer {token}"}, {}
+    """What every route says, by route and scope (where it takes one). Without a token it is the cookie's answer."""
+    headers, found = {"Authorization": f"Bearer {token}"} if token else {"Origin": str(client.base_url)}, {}
     for method, path, operation in operations(app):
         for scope in scopes if "selector" in takes(operation) else scopes[:1]:
             url, query = spelled(path, operation, place, scope)
@@ -124,7 +126,12 @@ async def test_b_never_was(world: tuple[ChdbStore, History]) -> None:
         whole = await client.get("/api/v1/changes", params=QUERY, headers={"Authorization": "Bearer boss"})
         assert CANARY in whole.text
         seen = await answers(app, client, "ann", here, {}, {"selector": "app=web"})
-    shared = {key for key in before if not _wants_everything(before[key], seen[key])}
+        await client.post("/auth/token", json={"token": "ann"})
+        by_cookie = await answers(app, client, "", here, {})
+    assert {key: text for key, text in by_cookie.items() if seen[key] != text} == {
+        "get /api/v1/whoami {}": seen["get /api/v1/whoami {}"].replace('"session":false', '"session":true')
+    }
+    shared = {key for key in before if not _wants_everything(before[key], seen[key]) and "whoami" not in key}
     different = {key: (before[key][:2000], seen[key][:2000]) for key in shared if before[key] != seen[key]}
     assert '"rows":[[6, "web", 1]]' in seen["post /api/v1/sql {}"]
     assert not different
@@ -187,6 +194,9 @@ async def test_without_a_token_there_is_only_the_health(world: tuple[ChdbStore, 
         for method, path, operation in operations(app):
             url, query = spelled(path, operation, place_a(world[1]), {})
             answer = await client.request(method, url, params=query)
+            if path in FOR_EVERYBODY:
+                assert answer.status_code == (200 if path == "/api/v1/whoami" else 403), url
+                continue
             assert answer.status_code == 401, url
             assert answer.headers["content-type"] == "application/problem+json"
             assert "Bearer" in answer.headers["www-authenticate"]

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from query.access import EVERYTHING, NOTHING, SCOPE_KEY
 from query.login import Login
 from query.settings import QuerySettings
+from query.signin import SignIn
 from tests.fakes.logins import FakeLogins, within
 
 
@@ -41,7 +42,7 @@ def application(logins: FakeLogins, clock: Clock, **chosen: Any) -> Login:
         return StreamingResponse(items())
 
     inner = Starlette(routes=[Route("/", whole), Route("/stream", stream), Route("/metrics", whole)])
-    return Login(inner, logins, QuerySettings(**chosen), clock)
+    return Login(inner, SignIn(logins, length=3600, clock=clock), QuerySettings(**chosen), clock)
 
 
 async def ask(app: Login, path: str = "/", token: str = "", **more: str) -> httpx.Response:
@@ -52,9 +53,10 @@ async def ask(app: Login, path: str = "/", token: str = "", **more: str) -> http
 
 async def test_a_browser_gives_the_token_as_password() -> None:
     app = application(FakeLogins(ann=NOTHING), Clock())
-    asked = await ask(app)
+    asked = await ask(app, Accept="text/html")
     assert asked.status_code == 401
     assert "Basic" in asked.headers["www-authenticate"]
+    assert "Basic" not in (await ask(app, Accept="application/json")).headers["www-authenticate"]
     pair = base64.b64encode(b"whoever:ann").decode()
     assert (await ask(app, Authorization=f"Basic {pair}")).text == "part"
     assert (await ask(app, Authorization="Basic %%%")).status_code == 401
