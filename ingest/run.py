@@ -8,6 +8,7 @@ dropped. One insert per table and day partition: an insert over two partitions i
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import pyarrow as pa
 from ingest.batch import Batch
 from ingest.coverage import Ledger
 from ingest.deadletter import Streak, letter
+from ingest.demand import Demand
 from ingest.errors import TooManyDeadLetters
 from ingest.insert import Inserter
 from ingest.metrics import Metrics
@@ -69,11 +71,13 @@ class Ingester:
         metrics: Metrics,
         clock: Clock,
         shared: Shared | None = None,
+        demand: Demand | None = None,
     ) -> None:
+        """`demand`: who asks; None = somebody may, at any time."""
         self._source, self._settings, self._metrics, self._clock = source, settings, metrics, clock
         self._streak = Streak(settings.dead_letter_limit)
         self._inserter = Inserter(store, settings, metrics, self._streak)
-        self._shared = shared
+        self._shared, self._demand = shared, demand or Demand(steady=True)
         self._ledger = Ledger() if shared is None else Ledger(shared.partitions, shared=True)
         self._covered: float | None = None
         self._written: datetime | None = None
@@ -112,18 +116,25 @@ class Ingester:
     async def _fill(self) -> Batch:
         """The next batch that is due; at the end of the log whatever there is."""
         batch = self._filling = Batch(self._settings.batch)
-        while not batch.due(_now()):
+        while not batch.due(_now(), calm=self._demand.calm):
             self._raise_failure()
             try:
-                got = await self._source.receive(most=batch.room, timeout=batch.remaining(_now()))
+                got = await self._source.receive(most=batch.room, timeout=self._patience(batch))
             except EndOfLog:
                 self._ended = True
                 break
             batch.add(got, _now())
+            if len(batch) and self._demand.take_hurry():
+                break
             if len(batch) and batch.room:
                 # Looking again at once would wake up for every single record.
-                await asyncio.sleep(min(self._settings.linger, batch.remaining(_now())))
+                await asyncio.sleep(min(self._settings.linger, self._patience(batch)))
         return batch
+
+    def _patience(self, batch: Batch) -> float:
+        """Seconds to wait for more: while nobody asks, no longer than somebody may have to wait who does."""
+        calm = self._demand.calm
+        return min(batch.remaining(_now(), calm=calm), self._settings.look if calm else math.inf)
 
     async def _settle(self) -> None:
         """The batch under way is stored, or has failed for good."""

@@ -15,6 +15,9 @@ class IngestSettings:
     linger: float = 0.1
     """Pause between two looks at a log that had less than a batch: ten wake-ups a second, whatever the rate."""
 
+    look: float = 0.2
+    """While nobody asks: pause between two looks whether somebody does."""
+
     coverage_every: float = 1.5
     """Watched intervals are written at most this often; gaps, late spans, kinds and the end at once."""
 

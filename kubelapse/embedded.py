@@ -26,6 +26,7 @@ from collector.run import Collector
 from collector.settings import CollectorSettings
 from collector.sink import SinkError
 from collector.status import CollectorStatus
+from ingest.demand import Demand
 from ingest.errors import IngestError
 from ingest.metrics import Metrics as IngestMetrics
 from ingest.run import Ingester
@@ -33,6 +34,7 @@ from ingest.settings import IngestSettings
 from kubelapse import __version__, heap
 from kubelapse import settings as known
 from kubelapse.access import Reached, reach
+from kubelapse.asked import Asked
 from kubelapse.auth.logins import ServerLogins, check_host, logins
 from kubelapse.capture import NoIdentity, cluster_uid, collector_settings
 from kubelapse.checkpoint import Checkpoint, CheckpointError
@@ -40,6 +42,7 @@ from kubelapse.keyfile import KeyFileError, load_key
 from kubelapse.kubeport import kube_port
 from kubelapse.memorylog import MemoryLog
 from kubelapse.observe import new_registry
+from kubelapse.receivers import sends
 from kubelapse.restore import Restorer
 from kubelapse.server import PortInUse, Server, end_on_signals, listen, make_app, url_of
 from kubelapse.setting import SettingError
@@ -171,7 +174,9 @@ def assemble(
 ) -> Parts:
     """The parts, wired to one another; nothing runs yet."""
     registry, progress = new_registry(), Progress()
-    memory = MemoryLog(checkpoint=Checkpoint(settings.data, capture.cluster), restorer=restorer)
+    demand = Demand(steady=sends(settings))
+    checkpoint = Checkpoint(settings.data, capture.cluster)
+    memory = MemoryLog(checkpoint=checkpoint, restorer=restorer, hurry=demand.hurry)
     collector = Collector(
         cluster=cluster.api,
         sink=memory,
@@ -181,7 +186,12 @@ def assemble(
         skew=cluster.skew,
     )
     ingester = Ingester(
-        source=memory, store=store, settings=IngestSettings(), metrics=IngestMetrics(registry), clock=utc_now
+        source=memory,
+        store=store,
+        settings=IngestSettings(),
+        metrics=IngestMetrics(registry),
+        clock=utc_now,
+        demand=demand,
     )
     app = make_app(
         store,
@@ -192,6 +202,7 @@ def assemble(
         evaluate=True,
         logins=who,
     )
+    app.add_middleware(Asked, demand=demand, stored=memory.stored)
     server = Server(app)
     return Parts(log=memory, collector=collector, ingester=ingester, server=server, socket=bound, progress=progress)
 

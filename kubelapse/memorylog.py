@@ -13,7 +13,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -73,9 +73,12 @@ class MemoryLog:
         patience: float | None = None,
         save_every: float = SAVE_EVERY,
         log_id: str = "",
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
+        """`hurry` tells ingest that somebody waits."""
         self._checkpoint, self._restorer = checkpoint, restorer
         self._max_bytes, self._patience, self._save_every = max_bytes, patience, save_every
+        self._hurry = hurry
         self._log_id = log_id or f"memory-{uuid.uuid4().hex}"
         self._queue: deque[tuple[int, Record, int]] = deque()
         self._entries: deque[_Entry] = deque()
@@ -139,13 +142,19 @@ class MemoryLog:
 
     async def flush(self) -> None:
         """Return once everything accepted is stored and the checkpoint says so."""
-        end = self._next - 1
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._acknowledged >= end or bool(self._broken))
+        await self.stored()
         self._check()
         await self._save()
         if self._save_error:
             raise SinkError(self._save_error)
+
+    async def stored(self) -> None:
+        """Return once everything accepted is stored; also when nothing will be stored any more."""
+        end = self._next - 1
+        if self._acknowledged < end:
+            self._hurry()
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._acknowledged >= end or bool(self._broken))
 
     async def close(self) -> None:
         """Take nothing more, let ingest read to the end, flush."""

@@ -28,6 +28,11 @@ def routes(settings: "Settings", noise: "NoiseRules", clock: Clock) -> "Sequence
     return found
 
 
+def sends(settings: "Settings") -> bool:
+    """Whether anybody is sent changes."""
+    return settings[settings_feeds.WEBHOOKS_FILE] is not None or bool(settings[settings_feeds.OTEL_LOGS])
+
+
 def _webhook(entry: WebhookEntry, noise: "NoiseRules", clock: Clock) -> "Route":
     from query.courier import Route
     from query.webhooks import Endpoint, Webhook

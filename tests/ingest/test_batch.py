@@ -15,6 +15,12 @@ def test_a_single_change_is_flushed_when_it_is_old_enough() -> None:
     assert (batch.due(11.4), batch.due(11.5)) == (False, True)
 
 
+def test_while_nobody_asks_a_change_may_wait_longer_but_is_flushed_too() -> None:
+    batch = Batch(BatchPolicy(age=1.5, calm=5.0))
+    batch.add(deliveries(1), now=10.0)
+    assert (batch.due(11.5, calm=True), batch.due(15.0, calm=True)) == (False, True)
+
+
 def test_age_counts_from_the_first_record_not_from_the_last() -> None:
     batch = Batch(BatchPolicy(age=1.5))
     batch.add(deliveries(1), now=10.0)
