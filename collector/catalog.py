@@ -6,7 +6,7 @@ import msgspec
 
 from collector.cluster import Discovery
 from collector.discovery import merge
-from collector.selection import choose
+from collector.selection import NOT_AMONG, WITNESSES, choose
 from collector.settings import CollectorSettings
 from collector.slots import Slot
 from schema.events import FORBIDDEN_IN, KindInfo
@@ -47,6 +47,11 @@ class Catalog:
     def watched(self) -> dict[str, Kind]:
         """The kinds to watch, also those that are forbidden just now."""
         return {name: self._kinds[name] for name, info in self._chosen.items() if info.watching == "yes"}
+
+    def witnesses(self) -> dict[str, Kind]:
+        """Kinds that are not recorded only because they are written all the time, and may be looked at."""
+        off = {name for name, info in self._chosen.items() if info.watching == "off" or info.reason == NOT_AMONG}
+        return {name: self._kinds[name] for name in WITNESSES if name in off}
 
     def forbid(self, scope: Scope, why: str) -> None:
         """The server gives no right to this scope."""

@@ -5,7 +5,8 @@ life that neither end of the gap shows was begun at some revision and ended at a
 that nothing else explains (a revision is one write to one object). So between two neighbouring looks nothing can hide
 unless at least two unexplained revisions lie there; and where every unexplained revision but the last is looked at,
 nothing is missing: that is the proof. Revisions of other kinds are unexplained as well: versions are only promised to
-be comparable within one kind (KEP-5504), so what another kind explains is no evidence here.
+be comparable within one kind (KEP-5504), so what another kind explains counts only where both were found to live in
+one etcd (`collector.etcds`).
 """
 
 from bisect import bisect_left
@@ -28,7 +29,7 @@ class Census:
 
     def __init__(self, base: int, top: int) -> None:
         self._base, self._top = base, top
-        self._open = list(range(base + 1, top + 1)) if top - base <= MOST else [base + 1, top]
+        self._open = self._every()
         self._looks: set[int] = {base, top}
         self._left = -1
 
@@ -36,6 +37,10 @@ class Census:
         """These are known writes."""
         known = set(revisions)
         self._open = [one for one in self._open if one not in known]
+
+    def begin_anew(self) -> None:
+        """Nothing is explained any more; what was looked at stays so."""
+        self._open = self._every()
 
     def looked(self, revisions: Collection[int]) -> None:
         """The whole scope was seen at these revisions."""
@@ -68,6 +73,10 @@ class Census:
         place = bisect_left(looks, revision)
         after = place + 1 if looks[place] == revision else place
         return looks[place - 1], looks[after]
+
+    def _every(self) -> list[int]:
+        base, top = self._base, self._top
+        return list(range(base + 1, top + 1)) if top - base <= MOST else [base + 1, top]
 
     def _take(self, looks: Sequence[int]) -> Sequence[int]:
         self._left -= len(looks)

@@ -43,6 +43,16 @@ class FreshLists:
             await self._replace_many(snapshot, at=at, reason=reason)
         return reason
 
+    def expect(self, reason: str) -> None:
+        """A fresh list will be asked for, for this reason."""
+        if self._healer is not None and reason == EXPIRED:
+            self._healer.expect(self._outlet.scope)
+
+    def give_up(self) -> None:
+        """It cannot be had for now."""
+        if self._healer is not None:
+            self._healer.give_up(self._outlet.scope)
+
     async def _heal(self, snapshot: Snapshot, reason: str, turn: AsyncExitStack) -> Healed | None:
         """What the watch would have said up to the fresh list. It takes its time: others may list meanwhile."""
         position = self._tracker.position

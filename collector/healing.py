@@ -13,20 +13,21 @@ versions: to the tracker they are a stream that was read late.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import nlargest
 from typing import Final, Protocol, runtime_checkable
 
 from collector.burst import Snapshot
 from collector.census import Census
 from collector.clock import numeric
 from collector.cluster import Cluster, ClusterError, Expired
-from collector.lives import Known, Life, Version
+from collector.concert import PATIENCE, Concert, Part, Phase
+from collector.lives import Known, Life
 from collector.metrics import Metrics
 from collector.observation import Unreadable, read_header
-from collector.past import Reader, Spent, Turns, together
+from collector.past import Reader, together
+from collector.search import differences, known_in, walk, writes_between
 from collector.settings import CollectorSettings
 from schema.events import Record
 from schema.objects import Kind, Scope
@@ -79,29 +80,41 @@ class Healed:
 
 
 class Healer:
-    """Heals any scope; all of them share the requests that are under way."""
+    """Heals any scope; all of them share the requests that are under way, and what they find (`collector.concert`)."""
 
-    def __init__(self, cluster: Cluster, *, settings: CollectorSettings, metrics: Metrics) -> None:
+    def __init__(self, cluster: Cluster, *, settings: CollectorSettings, metrics: Metrics, concert: Concert) -> None:
         self._cluster = cluster
         self._settings = settings
         self._metrics = metrics
-        self._turns = Turns(settings.healing.parallel)
+        self._concert = concert
+
+    def expect(self, scope: Scope) -> None:
+        """The server has forgotten this scope's version: it is about to heal."""
+        self._concert.expect(scope)
+
+    def give_up(self, scope: Scope) -> None:
+        """It is not, for now."""
+        self._concert.leave(scope)
 
     async def heal(self, kind: Kind, scope: Scope, tracker: object, rv: str, fresh: Snapshot) -> Healed | None:
         """The way from version `rv`, where memory stands, to the fresh list; None where there is none to be had."""
         base, top = numeric(rv), numeric(fresh.rv)
         if not isinstance(tracker, Healable) or not self._settings.healing.requests or not 0 < base <= top:
+            self._concert.leave(scope)
             return None
-        reader = Reader(self._cluster, kind, scope, turns=self._turns, settings=self._settings)
+        part = self._concert.come(scope, base, top)
+        reader = Reader(self._cluster, kind, scope, turns=self._concert.turns, settings=self._settings)
         past, why = None, "it takes too long"
         try:
-            async with asyncio.timeout(self._settings.healing.seconds + OVERTIME):
-                past = await self._attempts(reader, tracker.known(), base, top, fresh)
+            async with asyncio.timeout(self._settings.healing.seconds + PATIENCE + OVERTIME):
+                past = await self._attempts(reader, part, tracker.known(), base, top, fresh)
                 why = "etcd keeps nothing of it"
         except (ClusterError, Unreadable) as error:
             why = str(error)
         except TimeoutError:
             pass
+        finally:
+            self._concert.leave(scope)
         self._metrics.healing_requests.labels(kind.id).inc(reader.requests)
         if past is None:
             self._metrics.healings_given_up.labels(kind.id).inc()
@@ -112,12 +125,15 @@ class Healer:
         return Healed(past=past, tracker=tracker)
 
     async def _attempts(
-        self, reader: Reader, known: dict[str, Known], base: int, top: int, fresh: Snapshot
+        self, reader: Reader, part: Part, known: dict[str, Known], base: int, top: int, fresh: Snapshot
     ) -> Past | None:
         alive = await asyncio.to_thread(_index, fresh)
         for _ in range(TRIES):
+            part.phase = Phase.COMING
             try:
-                return await _Healing(reader, self._settings, known, base, top, fresh.items, alive).run()
+                return await _Healing(
+                    reader, self._concert, part, self._settings, known, base, top, fresh.items, alive
+                ).run()
             except Expired:
                 log.info("%s: etcd was compacted while it was read", reader.scope)
         return None
@@ -129,6 +145,8 @@ class _Healing:
     def __init__(
         self,
         reader: Reader,
+        concert: Concert,
+        part: Part,
         settings: CollectorSettings,
         known: dict[str, Known],
         base: int,
@@ -137,13 +155,16 @@ class _Healing:
         fresh: dict[str, tuple[int, Known]],
     ) -> None:
         self._reader = reader
+        self._concert = concert
+        self._part = part
         self._parallel = settings.healing.parallel
         self._objects = settings.healing.objects
         self._together = settings.healing.together
         self._known = known
         self._base, self._top = base, top
         self._items = items
-        self._fresh = fresh
+        self._places = {uid: place for uid, (place, _) in fresh.items()}
+        self._fresh = {uid: known for uid, (_, known) in fresh.items()}
         self._list: Snapshot | None = None
         self._lives: dict[str, Life] = {}
 
@@ -154,11 +175,14 @@ class _Healing:
             return None
         if horizon > self._base:
             await self._stand_on(horizon)
-        self._lives = {life.uid: life for life in self._differences()}
+        self._part.base = self._base
+        found = differences(self._known, self._fresh, base=self._base, top=self._top, raw=self._raw)
+        self._lives = {life.uid: life for life in found}
+        self._part.changed = bool(self._lives)
         census = Census(self._base, self._top)
-        spent = not await self._walk()
-        while not spent and await self._look(census):
-            spent = not await self._walk()
+        if await self._walk():
+            await self._prove(census)
+        census.begin_anew()  # of what others told, only what still holds
         census.explain(self._explained())
         reached = max((life.frontier for life in self._lives.values()), default=0)
         if reached >= self._top:
@@ -167,6 +191,23 @@ class _Healing:
             await self._stand_on(reached)
             self._forget_strangers()
         return Past(base=self._list, lines=self._lines(), unproved=_above(census.unproved(), self._base))
+
+    async def _prove(self, census: Census) -> None:
+        """That nothing else happened, which others may know better."""
+        census.explain(self._explained())
+        if census.unproved() is None:
+            return
+        await self._concert.hear(self._part, self._reader, self._widen)
+        while await self._look(census) and await self._walk():
+            pass
+
+    def _raw(self, uid: str) -> bytes:
+        return self._items[self._places[uid]]
+
+    async def _widen(self, high: int) -> list[int]:
+        """Writes to this scope after the fresh list."""
+        later = known_in(await self._reader.all(high, metadata=True))
+        return await writes_between(self._reader, self._fresh, self._top, later, high, parallel=self._parallel)
 
     async def _horizon(self) -> int:
         """The oldest revision from `base` on that etcd still has."""
@@ -185,7 +226,7 @@ class _Healing:
         """What happened up to `revision` cannot be told one by one: begin from how things stood there."""
         items = await self._reader.all(revision, metadata=False)
         self._base, self._list = revision, Snapshot(items=items, rv=str(revision))
-        self._known = _known_in(items)
+        self._known = known_in(items)
 
     def _forget_strangers(self) -> None:
         """Lives that neither end shows, and whose end was not sought, must not be begun: the gaps cover them."""
@@ -194,34 +235,11 @@ class _Healing:
         items = [raw for raw in self._list.items if read_header(raw).life in familiar]
         self._list = Snapshot(items=items, rv=self._list.rv)
 
-    def _differences(self) -> Iterator[Life]:
-        """Lives that have changed, begun or ended between the base and the fresh list."""
-        for uid, (place, newest) in self._fresh.items():
-            known = self._known.get(uid) or Known(newest.namespace, newest.name, -1)
-            if newest.rv <= known.rv:
-                continue
-            if newest.rv <= self._base:
-                raise Unreadable(f"memory does not have what {newest.name} was at version {self._base}")
-            yield Life(uid, known, base=self._base).from_top(Version(newest.rv, self._items[place]))
-        for uid, known in self._known.items():
-            alive = max(known.rv, self._base)
-            if uid not in self._fresh and alive < self._top:
-                yield Life(uid, known, base=self._base).until_gone(alive, self._top)
-
     async def _walk(self) -> bool:
-        """Ask for the newest unknown first, until nothing is open; False when something ran out before."""
-        while undone := [life for life in self._lives.values() if not life.done]:
-            step = nlargest(self._parallel, undone, key=lambda life: life.frontier)
-            try:
-                await together(self._advance(life) for life in step)
-            except Spent:
-                return False
-        return True
-
-    async def _advance(self, life: Life) -> None:
-        life.take(await self._reader.one(life))
-        if life.lost:
-            raise Unreadable(f"{life.known.name} was not where memory has it")
+        """Until nothing is open, and the others may know; False when something ran out before."""
+        whole = await walk(self._lives.values(), self._reader.one, self._parallel)
+        self._concert.tell(self._part, self._found())
+        return whole
 
     async def _look(self, census: Census) -> bool:
         """See who lived at revisions that nothing explains; False when no more is to be seen."""
@@ -236,7 +254,7 @@ class _Healing:
         census.looked(looks)
         met: dict[str, tuple[int, Known]] = {}
         for look, items in zip(looks, seen, strict=True):
-            strangers = _known_in(items)
+            strangers = known_in(items)
             met |= {uid: (look, strangers[uid]) for uid in strangers.keys() - self._familiar()}
         for uid, (look, one) in met.items():  # the last look that shows it bounds its end
             stranger = Known(one.namespace, one.name, -1)
@@ -246,18 +264,16 @@ class _Healing:
     def _familiar(self) -> set[str]:
         return self._known.keys() | self._fresh.keys() | self._lives.keys()
 
-    def _explained(self) -> list[int]:
+    def _explained(self) -> set[int]:
+        """Revisions that hide no life: writes that were found, here and by others of the same etcd."""
+        return self._concert.explained(self._part).union(self._found())
+
+    def _found(self) -> list[int]:
         return [revision for life in self._lives.values() for revision in life.revisions]
 
     def _lines(self) -> list[bytes]:
         lines = [line for life in self._lives.values() for line in life.lines(self._base)]
         return [line for _, line in sorted(lines, key=lambda one: one[0])]
-
-
-def _known_in(items: Iterable[bytes]) -> dict[str, Known]:
-    """What a list tells of who lives; raises `Unreadable`."""
-    headers = [read_header(raw) for raw in items]
-    return {one.life: Known(one.namespace, one.name, numeric(one.resource_version)) for one in headers}
 
 
 def _above(span: tuple[int, int] | None, base: int) -> tuple[int, int] | None:

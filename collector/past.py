@@ -94,12 +94,20 @@ class Reader:
         """Requests for a whole list of so many objects."""
         return -(-objects // self._page_size)
 
-    async def one(self, life: Life) -> Version | None:
+    def rest(self, seconds: float) -> None:
+        """So long it waited for others, and not for the server."""
+        self._deadline += seconds
+
+    async def version(self, life: Life) -> Version | None:
+        """As `one`, without content."""
+        return await self.one(life, metadata=True)
+
+    async def one(self, life: Life, *, metadata: bool = False) -> Version | None:
         """The version of this life that was current at the revision it asks for."""
         if self.room <= 0 or self._bytes <= 0:
             raise Spent
         known, rv = life.known, str(life.ask)
-        page = await self._exact(known.namespace, rv=rv, name=known.name, limit=0)
+        page = await self._exact(known.namespace, rv=rv, name=known.name, limit=0, metadata=metadata)
         self._bytes -= sum(map(len, page.items))
         for item in page.items:
             header = read_header(item)

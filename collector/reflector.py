@@ -332,6 +332,8 @@ class Reflector:
 
     def _after(self, error: ClusterError) -> float:
         """What an error means for the next turn; the seconds to wait before it."""
+        if isinstance(error, NotServed | Forbidden):
+            self._fresh.give_up()
         if isinstance(error, NotServed):
             self._enter(State.GONE, str(error))
             return 0.0
@@ -351,6 +353,7 @@ class Reflector:
         again = bool(self._reason) or self._tracker.position is None
         if self._tracker.position is not None:
             self._reason = self._reason or EXPIRED
+            self._fresh.expect(self._reason)
         log.warning("the server no longer has version %s of %s; comparing a fresh list", self.rv, self.scope)
         self._enter(State.RESYNC, str(error))
         return self._backoff.next(at_least=error.retry_after) if again else 0.0

@@ -110,6 +110,7 @@ class Collector:
         restored = await self._sink.restore(self._settings.cluster)
         self._capture = Capture(cluster=self._settings.cluster, cluster_uid=await self._identify(restored))
         self._watches = watches = self._make_watches(restored)
+        watches.concert.witnesses = self._catalog.witnesses
         self._heartbeat.on_step(self._note_step)
         tasks = [asyncio.create_task(self._heartbeat.run(), name="heartbeat")]
         orderly = False
@@ -120,6 +121,7 @@ class Collector:
             tasks.append(asyncio.create_task(self._mark(watches), name="watermark"))
             tasks.append(asyncio.create_task(self._schemas.run(self._learn), name="schemas"))
             tasks.append(asyncio.create_task(self._auditor(watches).run(), name="audit"))
+            tasks.append(asyncio.create_task(watches.etcds.run(), name="etcds"))
             await self._wait(stop, watches.fatal, tasks)
             orderly = True
         finally:

@@ -20,6 +20,10 @@ OFF_BY_DEFAULT: Final[Mapping[str, str]] = {
     "events.events.k8s.io": "the same objects as the core events, which are recorded",
 }
 
+WITNESSES: Final = ("leases.coordination.k8s.io", "endpoints")
+"""Kinds of these whose writes, if they are not recorded, explain revisions (`collector.concert`)."""
+NOT_AMONG: Final = "not among --kinds"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -77,7 +81,7 @@ def _verdict(kind: Kind, only: set[str] | None, included: set[str], excluded: se
     if kind.id in excluded:
         return "excluded", "excluded by --exclude"
     if only is not None and kind.id not in only and kind.id not in included:
-        return "excluded", "not among --kinds"
+        return "excluded", NOT_AMONG
     if kind.id in OFF_BY_DEFAULT and kind.id not in included:
         return "off", OFF_BY_DEFAULT[kind.id]
     return "yes", ""

@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from random import Random
 from typing import Final
 
+from collector.account import Account
 from collector.backoff import Backoff
 from collector.clock import Capture, Clock, numeric
 from collector.cluster import Cluster
+from collector.concert import Concert
+from collector.etcds import Etcds
 from collector.healing import Healer
 from collector.heartbeat import Heartbeat
 from collector.metrics import Metrics
@@ -62,7 +65,6 @@ class Watches:
         self._sink = sink
         self._restored = restored
         self._make_tracker = trackers
-        self._emit = emit
         self._heartbeat = heartbeat
         self._skew = skew
         self._metrics = metrics
@@ -70,7 +72,11 @@ class Watches:
         self._clock = clock
         self._random = random
         self._on_change = on_change
-        self._healer = Healer(cluster, settings=settings, metrics=metrics)
+        account = Account()
+        self.etcds = Etcds(cluster, account, self._listable)
+        self.concert = Concert(cluster, account=account, etcds=self.etcds, settings=settings)
+        self._healer = Healer(cluster, settings=settings, metrics=metrics, concert=self.concert)
+        self._emit = self.etcds.listening(emit)
         self._syncs = asyncio.Semaphore(settings.cold_syncs)
         self._tasks: dict[Scope, asyncio.Task[None]] = {}
         self._versions: dict[Scope, str] = {}
@@ -211,6 +217,12 @@ class Watches:
             if not scope.namespace or one.namespace == scope.namespace:
                 known.append(one)
         return known
+
+    def _listable(self) -> dict[str, tuple[Kind, Scope]]:
+        """Every kind whose version can be asked for, with a scope of it."""
+        barred = (State.FORBIDDEN, State.GONE)
+        found = {name: (kind, Scope(name)) for name, kind in self.concert.witnesses().items()}
+        return found | {s.kind: (one.kind, s) for s, one in self.reflectors.items() if one.state not in barred}
 
     def subjects(self) -> list[tuple[Reflector, RestorableTracker]]:
         """Every watch with its tracker: what an audit looks at."""

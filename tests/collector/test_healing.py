@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from collector.account import Account
 from collector.clock import Capture, numeric
 from collector.cluster import Busy, ClusterError, Forbidden
+from collector.concert import Concert
+from collector.etcds import Etcds
 from collector.healing import Healer
 from collector.metrics import Metrics
 from collector.recorder import TrackerPolicy
@@ -79,7 +82,10 @@ def heal(
 async def _heal(past: FakePast, checkpoint: int, limits: HealingLimits, cluster: FakeCluster) -> Outcome:
     cluster.past = past
     settings = CollectorSettings(cluster="lab", redaction_key=KEY, instance="i", healing=limits, page_size=2)
-    healer = Healer(cluster, settings=settings, metrics=Metrics(CollectorRegistry()))
+    account = Account()
+    etcds = Etcds(cluster, account, lambda: {CONFIG_MAPS.id: (CONFIG_MAPS, Scope(CONFIG_MAPS.id))})
+    concert = Concert(cluster, account=account, etcds=etcds, settings=settings)
+    healer = Healer(cluster, settings=settings, metrics=Metrics(CollectorRegistry()), concert=concert)
     broken, whole = tracker_at(past, checkpoint), tracker_at(past, checkpoint)
     watched = events(whole.observe(past.told(checkpoint, past.newest), at=at(60), not_before=None))
     fresh, asked = past.list_at(past.newest), len(cluster.asked)

@@ -89,7 +89,7 @@ def swept(seed: int = 1) -> tuple[Simulation, list[str]]:
     schedule = Schedule(seed, 2 * LEAVING, [LEAVING], [], atomic=True)
 
     def make(loop: asyncio.AbstractEventLoop) -> Swept:
-        run = Swept(schedule, loop, settings=SETTINGS)
+        run = Swept(schedule, loop, settings=SETTINGS, plain=True)
         run.populate()
         return run
 
@@ -106,7 +106,7 @@ def away(absence: Absence, seed: int = 1) -> tuple[Away, list[str]]:
     schedule = Schedule(seed, LEAVING + AWAY, writes, faults, atomic=True)
 
     def make(loop: asyncio.AbstractEventLoop) -> Away:
-        run = Away(schedule, loop, settings=SETTINGS)
+        run = Away(schedule, loop, settings=SETTINGS, plain=True)
         run.absence = absence
         run.populate()
         return run

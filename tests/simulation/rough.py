@@ -11,9 +11,10 @@ lists come in pages of five. Chunks may be single bytes.
 import asyncio
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -68,8 +69,8 @@ CRUMBS: Final = 1500
 class RoughServer(Server):
     """What its schedule turns on: see the names of the faults."""
 
-    horizon = 0
-    """While a replica is behind: what it has seen; 0 otherwise."""
+    horizon: Mapping[str, int] = MappingProxyType({})
+    """While a replica is behind: what it has seen of each kind; nothing otherwise."""
     stale_lists = expiring = repeats = storm = crumbs = no_discovery = unauthorized = removed = False
     stale_groups: frozenset[str] = frozenset()
     newer: frozenset[str] = frozenset()
@@ -99,7 +100,7 @@ class RoughServer(Server):
             await self._answer(kind)
             if not self.stale_lists:
                 raise TooLargeVersion("too large resource version", retry_after=1.0)
-            return self._page(kind, namespace, rv=self.horizon, more=more, limit=limit)
+            return self._page(kind, namespace, rv=self.horizon[kind.id], more=more, limit=limit)
         return await super().page(kind, namespace, more=more, limit=limit, rv=rv)
 
     async def _answer(self, kind: Kind | None = None) -> None:
@@ -115,14 +116,14 @@ class RoughServer(Server):
 
     # ---- watches --------------------------------------------------------------------------------------------------
 
-    def lag(self, horizon: int) -> None:
+    def lag(self) -> None:
         """Half of the watches, and of those to come, are served by a replica that stands still."""
-        self.horizon = horizon
+        self.horizon = {kind: self.world.etcd(kind).revision for kind in self.world.kinds}
         for stream in self.streams:
             stream.stale = self._chance.random() < 0.5
 
     def _horizon(self, stream: Stream) -> int:
-        return self.horizon if stream.stale and self.horizon else self.world.revision
+        return self.horizon[stream.kind] if stream.stale and self.horizon else super()._horizon(stream)
 
     def _told(self, lines: list[bytes]) -> list[bytes]:
         """Some of what was sent before is sent again, behind what is new."""
@@ -202,10 +203,10 @@ class Rough(Simulation):
     # ---- faults ---------------------------------------------------------------------------------------------------
 
     def _stale_replica(self, _: Fault, __: float) -> None:
-        self.server.lag(self.world.revision)
+        self.server.lag()
 
     def _after_stale_replica(self, _: Fault, __: float) -> None:
-        self.server.horizon, self.server.stale_lists = 0, False
+        self.server.horizon, self.server.stale_lists = {}, False
         self.server.tell()
 
     def _stale_list(self, fault: Fault, at: float) -> None:
@@ -289,7 +290,7 @@ class Rough(Simulation):
     # ---- the end --------------------------------------------------------------------------------------------------
 
     def writes(self) -> Sequence[Write]:
-        return [one for one in self.world.truth if one.kind not in KUBE_EVENTS]
+        return [one for one in super().writes() if one.kind not in KUBE_EVENTS]
 
     def shown_later(self) -> Sequence[proofs.Committed]:
         return [_newer(self.kinds[one.kind], one, self.committed(one)) for one in self.writes()]

@@ -32,7 +32,7 @@ from tests.simulation.log import Kept, SimulatedLog
 from tests.simulation.loop import VirtualLoop, run
 from tests.simulation.seeds import replay
 from tests.simulation.server import Server
-from tests.simulation.world import NOON, World, Write
+from tests.simulation.world import NOON, World, Write, varied
 
 VERBS: Final = frozenset({"get", "list", "watch"})
 KINDS: Final[Mapping[str, Kind]] = {
@@ -50,7 +50,7 @@ UNNOTICED: Final = timedelta(seconds=1.5)
 
 @dataclass
 class Simulation:
-    """One run; `records` is the log afterwards."""
+    """One run; `records` is the log afterwards. `plain`: one etcd and nothing in it that is not recorded."""
 
     schedule: Schedule
     loop: asyncio.AbstractEventLoop
@@ -62,12 +62,13 @@ class Simulation:
     unnoticed: timedelta = UNNOTICED
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     offset: float = 0.0
+    plain: bool = False
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         chance = Random(self.schedule.seed * 7 + 1)
         self.chance, self.zero = chance, self.loop.time()
-        self.world = World(self.kinds, Random(chance.random()), self.start)
+        self.world = self.make_world(Random(chance.random()))
         for _ in range(8):
             self.world.write(-30.0)
         self.skew: Skew | None = None
@@ -75,6 +76,12 @@ class Simulation:
         self.kept = Kept(self.schedule.atomic)
         self.excused: set[str] = set()
         self.writers_away_until = 0.0
+
+    def make_world(self, chance: Random) -> World:
+        """What is there, before anything goes wrong."""
+        if self.plain:
+            return World(self.kinds, chance, self.start)
+        return varied(self.schedule.seed, self.kinds, chance, self.start)
 
     def make_server(self, chance: Random) -> Server:
         """The server of this run."""
@@ -222,8 +229,13 @@ class Simulation:
         """Nobody writes after it, if `writers_wait`: versions that pass the lost ones are only found by an audit."""
         self.server.stop()
         self.writers_away_until = math.inf if self.writers_wait else 0.0
-        kept = [write.rv for write in self.world.log if write.at < at - 2 and write.rv >= self.world.compacted]
-        self.world.restore(kept[-1] if kept else self.world.revision)
+        world = self.world
+        kept = [
+            number
+            for number, write in enumerate(world.log, 1)
+            if write.at < at - 2 and write.rv >= world.etcd(write.kind).compacted
+        ]
+        world.restore(kept[-1] if kept else len(world.log))
         self.excused.update(self.kinds)
 
     def _after_rollback(self, _: Fault, __: float) -> None:
@@ -276,7 +288,7 @@ class Simulation:
 
     def writes(self) -> Sequence[Write]:
         """What was committed of kinds whose changes are recorded."""
-        return self.world.truth
+        return [one for one in self.world.truth if one.kind in self.kinds]
 
     def shown_later(self) -> Sequence[proofs.Committed]:
         """The same writes in forms that other versions of their kinds give them."""
@@ -298,7 +310,7 @@ class Simulation:
             one
             for write, one in ((write, self.committed(write)) for write in writes)
             if (begun := watched.get(f"{one.kind}/{one.namespace}", watched.get(one.kind))) is not None
-            if one.at > begun and (one.era, write.rv) not in undone
+            if one.at > begun and (one.era, write.kind, write.rv) not in undone
         ]
 
     def _living(self) -> dict[str, str]:
@@ -342,12 +354,19 @@ def simulate(
     seen_by: Callable[[Server], Cluster] = lambda server: server,
     settings: CollectorSettings = SETTINGS,
     writers_wait: bool = True,
+    plain: bool = False,
 ) -> tuple[Simulation, list[str]]:
     """One run and what is wrong with it. `seen_by`: what stands between the collector and the server."""
 
     def make(loop: VirtualLoop) -> Simulation:
         return Simulation(
-            schedule, loop, seen_by=seen_by, freeze=loop.freeze, settings=settings, writers_wait=writers_wait
+            schedule,
+            loop,
+            seen_by=seen_by,
+            freeze=loop.freeze,
+            settings=settings,
+            writers_wait=writers_wait,
+            plain=plain,
         )
 
     return lived(make)

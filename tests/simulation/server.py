@@ -24,6 +24,7 @@ from collector.cluster import (
     Page,
     Silent,
     StreamingRefused,
+    TooLargeVersion,
     Unreachable,
     bookmarked,
 )
@@ -120,7 +121,7 @@ class Server:
 
     async def page(self, kind: Kind, namespace: str, *, more: str = "", limit: int = 500, rv: str = "") -> Page:  # noqa: ARG002
         await self._answer(kind)
-        at = int(more.partition(":")[0]) if more else self.world.revision
+        at = int(more.partition(":")[0]) if more else self.world.etcd(kind.id).revision
         return self._page(kind, namespace, rv=at, more=more, limit=limit)
 
     async def exact(
@@ -135,6 +136,8 @@ class Server:
         metadata: bool = False,  # noqa: ARG002
     ) -> Page:
         await self._answer(kind)
+        if self._number(rv) > self.world.etcd(kind.id).revision:
+            raise TooLargeVersion(f"version {rv} has not been seen yet")
         return self._page(kind, namespace, rv=self._number(rv), more=more, limit=limit, name=name)
 
     async def document(self, path: str, *, most: int) -> bytes:  # noqa: ARG002 - it serves no OpenAPI documents
@@ -185,20 +188,20 @@ class Server:
 
     def _oldest(self, kind: Kind, name: str) -> int:
         """Watch caches keep snapshots for lists of all, also of what etcd has dropped; one name is asked of etcd."""
-        compacted = self.world.compacted
+        compacted = self.world.etcd(kind.id).compacted
         return min(compacted, self.world.caches[kind.id]) if bookmarked(kind) and not name else compacted
 
     async def _chunks(
         self, stream: Stream, kind: Kind, namespace: str, *, rv: str, initial: bool
     ) -> AsyncIterator[bytes]:
-        world, loop = self.world, asyncio.get_running_loop()
-        era, since, place = world.era, self._number(rv) if rv else world.revision, 0
+        world, loop, etcd = self.world, asyncio.get_running_loop(), self.world.etcd(kind.id)
+        era, since, place = world.era, self._number(rv) if rv else etcd.revision, 0
         if initial:
-            since = world.revision
+            since = etcd.revision
             lines = [self._line(kind, "ADDED", raw) for raw in world.state(kind.id, namespace)]
             for chunk in self._cut_up([*lines, _bookmark(kind, self.version(kind, since), END)]):
                 yield chunk
-        elif since < (world.caches[kind.id] if bookmarked(kind) else world.compacted):
+        elif since < (world.caches[kind.id] if bookmarked(kind) else etcd.compacted):
             self.expired.add(kind.id)
             yield orjson.dumps({"type": "ERROR", "object": GONE}) + b"\n"
             return
@@ -228,7 +231,7 @@ class Server:
                 marked = loop.time()
                 if not unmarked:
                     heard = marked
-                    since = max(since, min(world.revision, self._horizon(stream)))
+                    since = max(since, min(etcd.revision, self._horizon(stream)))
                     yield _bookmark(kind, self.version(kind, since), {})
             stream.changed.clear()
             try:
@@ -263,9 +266,9 @@ class Server:
         """A watch that was just opened."""
         return stream
 
-    def _horizon(self, stream: Stream) -> int:  # noqa: ARG002
+    def _horizon(self, stream: Stream) -> int:
         """The newest version that the server behind this stream has seen."""
-        return self.world.revision
+        return self.world.etcd(stream.kind).revision
 
     def _cut_up(self, lines: list[bytes]) -> list[bytes]:
         """As TCP does: anywhere."""
