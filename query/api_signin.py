@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from query import bodies, cookies
-from query.access import CALLER_KEY, SESSION_KEY
+from query.access import CALLER_KEY, NOTHING, SESSION_KEY, Reach
 from query.callers import LoginUnavailable, SignInRefused, Why
 from query.guard import foreign, of_our_page, problem_response
 from query.login import address_of, note, too_often, unavailable
@@ -23,21 +23,14 @@ from query.web import Context, Here, write
 
 router = APIRouter(tags=["signing in"])
 _LONGEST = 16_384
+_NAMED = 1000
 
 
 @router.get("/api/v1/whoami")
 async def whoami(here: Here, request: Request) -> Response:
     """Whom this server takes you for, and how to sign in; for everybody."""
-    signin: SignIn | None = request.app.state.signin
-    user = str(request.scope.get(CALLER_KEY, ""))
-    found = WhoAmI(
-        login=signin is not None,
-        user=user,
-        session=bool(request.scope.get(SESSION_KEY)),
-        everything=here.reach.everything,
-        provider=signin.provider if signin else "",
-    )
-    return write(found, cache="no-store")
+    user, session = str(request.scope.get(CALLER_KEY, "")), bool(request.scope.get(SESSION_KEY))
+    return _who(request.app.state.signin, user, here.reach, session=session)
 
 
 @router.get("/auth/login")
@@ -105,17 +98,7 @@ async def token(request: Request) -> Response:
         return problem_response(
             problem(401, "not-signed-in", "Not signed in", str(error), hint="Is it whole, and still valid?")
         )
-    caller = entered.caller
-    answer = write(
-        WhoAmI(
-            login=True,
-            user=caller.name,
-            session=True,
-            everything=caller.reach.everything,
-            provider=signin.provider,
-        ),
-        cache="no-store",
-    )
+    answer = _who(signin, entered.caller.name, entered.caller.reach, session=True)
     _open(request, answer, signin, entered)
     return answer
 
@@ -128,11 +111,27 @@ async def logout(request: Request) -> Response:
         return foreign()
     user = signin.sessions.end(session)
     note(request.scope, user, 200, signed="out")
-    answer = write(
-        WhoAmI(login=True, user="", session=False, everything=False, provider=signin.provider), cache="no-store"
-    )
+    answer = _who(signin, "", NOTHING, session=False)
     cookies.clear(answer, request.scope, "session")
     return answer
+
+
+def _who(signin: SignIn | None, user: str, reach: Reach, *, session: bool) -> Response:
+    found = WhoAmI(
+        login=signin is not None,
+        user=user,
+        session=session,
+        everything=reach.everything,
+        provider=signin.provider if signin else "",
+        namespaces=_namespaces(reach),
+    )
+    return write(found, cache="no-store")
+
+
+def _namespaces(reach: Reach) -> list[str] | None:
+    if reach.everything or any(each.namespaces is None for each in reach.grants):
+        return None
+    return sorted({name for each in reach.grants for name in each.namespaces or () if name})[:_NAMED]
 
 
 def _signin(request: Request) -> SignIn:

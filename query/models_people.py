@@ -65,7 +65,8 @@ class WhoAmI(msgspec.Struct, kw_only=True, frozen=True):
     `login`: whether callers sign in here at all; without, whoever reaches the server sees everything, and has no name.
     `user`: "" for somebody who has shown nothing that counts. `session`: whether a browser's session told, which
     `POST /auth/logout` ends. `everything`: no right is missing. `provider`: the host of the provider of identities that
-    `GET /auth/login` leads to, "" when there is none and a token must be shown.
+    `GET /auth/login` leads to, "" when there is none and a token must be shown. `namespaces`: those of which something
+    may be seen, null where there is something in all of them; at most 1,000.
     """
 
     login: bool
@@ -73,3 +74,4 @@ class WhoAmI(msgspec.Struct, kw_only=True, frozen=True):
     session: bool
     everything: bool
     provider: str
+    namespaces: list[str] | None

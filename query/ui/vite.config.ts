@@ -17,6 +17,6 @@ export default defineConfig({
   server: {
     fs: { allow: ["../.."] }, // the guide, whose examples the SQL page shows
     port: 5173,
-    proxy: Object.fromEntries(["/api", "/version", "/readyz", "/openapi.json"].map(at => [at, { target: server, changeOrigin: true }])),
+    proxy: Object.fromEntries(["/api", "/auth", "/version", "/readyz", "/openapi.json"].map(at => [at, { target: server, changeOrigin: true }])),
   },
 });

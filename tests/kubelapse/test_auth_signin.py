@@ -118,11 +118,11 @@ async def test_a_browser_goes_to_the_provider_and_comes_back_signed_in(provider:
         assert (back.status_code, back.headers["location"]) == (303, "../changes?ns=shop&from=now-2h")
         after = await person.who()
     assert before == {
-        "login": True, "user": "", "session": False, "everything": False,
+        "login": True, "user": "", "session": False, "everything": False, "namespaces": [],
         "provider": urlsplit(provider.issuer).netloc,
     }  # fmt: skip
     assert {**after, "provider": ""} == {
-        "login": True, "user": "oidc:ann", "session": True, "everything": True, "provider": "",
+        "login": True, "user": "oidc:ann", "session": True, "everything": True, "provider": "", "namespaces": None,
     }  # fmt: skip
 
 
@@ -364,6 +364,6 @@ async def test_where_nobody_signs_in_everybody_is_told_so() -> None:
     app = create_app(store=FakeStore(), settings=QuerySettings(), registry=CollectorRegistry(), ui=Assets(PAGES))
     async with browsing(app) as person:
         assert await person.who() == {
-            "login": False, "user": "", "session": False, "everything": True, "provider": "",
+            "login": False, "user": "", "session": False, "everything": True, "provider": "", "namespaces": None,
         }  # fmt: skip
         assert (await person.http.get("/auth/login")).json()["type"] == "urn:kubelapse:problem:no-login"

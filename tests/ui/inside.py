@@ -5,15 +5,21 @@ import threading
 
 from kubelapse.observe import new_registry
 from kubelapse.server import Server, listen, make_app
+from kubelapse.settings import Settings
+from query.callers import Logins
 from schema.chdb import ChdbStore
 from tests.waiting import until
 
+CHOSEN = Settings(flags={}, environ={}, file={})
+"""Everything as by default."""
+
 
 class Inside:
-    """A store served on loopback. `stop` and `start` again: the same address."""
+    """A store served on loopback, to those whom `logins` admits. `stop` and `start` again: the same address."""
 
-    def __init__(self, store: ChdbStore) -> None:
+    def __init__(self, store: ChdbStore, logins: Logins | None = None) -> None:
         self.store = store
+        self.logins = logins
         self.port = 0
         self.thread: threading.Thread | None = None
         self.server: Server | None = None
@@ -28,7 +34,7 @@ class Inside:
         """Listen, then serve."""
         bound = listen("127.0.0.1", self.port)
         self.port = bound.getsockname()[1]
-        self.server = Server(make_app(self.store, new_registry(), host="127.0.0.1"))
+        self.server = Server(make_app(self.store, new_registry(), host="127.0.0.1", chosen=CHOSEN, logins=self.logins))
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self.server.serve(sockets=[bound]),))
         self.thread.start()

@@ -54,7 +54,7 @@ def test_a_login_that_ended_is_told_as_such(demo: Demo, visit: Enter) -> None:
     reader = visit(demo.url, expected=REFUSED)
     reader.context.route(API, lambda route: route.fulfill(status=401))
     reader.page.goto("/changes")
-    expect(reader.page.locator(".state")).to_contain_text("Sign in again in another tab")
+    expect(reader.page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
 def test_a_slow_answer_shows_that_it_is_awaited(demo: Demo, visit: Enter) -> None:

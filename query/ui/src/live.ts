@@ -7,6 +7,7 @@ import { effect, signal } from "@preact/signals";
 import { apiUrl } from "./api/client";
 import type { Change } from "./api/types";
 import { param, scopeQuery } from "./state/url";
+import { look, shut, who } from "./who";
 
 export interface FeedState {
   readonly state: "off" | "connecting" | "live" | "away";
@@ -38,7 +39,7 @@ let timer = 0;
 let asked = "";
 let away = false;
 
-export const following = (): boolean => param("live") === "on" && param("to") === "now";
+export const following = (): boolean => param("live") === "on" && param("to") === "now" && !shut.value;
 
 /** Call once. Connects while the reader follows now, and while the tab can be seen. */
 export function startLive(): void {
@@ -98,6 +99,7 @@ function lost(): void {
   const wait = PAUSES[Math.min(tries++, PAUSES.length - 1)]! * 1000;
   feed.value = { state: "away", heard: feed.peek().heard, retryAt: Date.now() + wait };
   timer = window.setTimeout(connect, wait);
+  if (who.peek()?.login) void look(); // the feed does not tell why it ended
 }
 
 function stop(state: "off"): void {

@@ -6,8 +6,10 @@ import { startLive } from "./live";
 import { Shell } from "./shell";
 import { listenKeys } from "./state/keys";
 import { listen } from "./state/url";
+import { look } from "./who";
 
 listen();
 listenKeys();
 startLive();
+void look();
 render(<Shell />, document.getElementById("app")!);

@@ -9,13 +9,14 @@ import { addKeys, keyLabel, maps } from "./state/keys";
 import { parseFilter, writeFilter } from "./state/filter";
 import { go, href, page, param, place } from "./state/url";
 import { command, confirm, copy, covered, needEyes, notice, now, said, turnTheme, turnZone, zone } from "./state/view";
-import { Brand, FindIcon, Legend, ThemeIcon } from "./ui/glyphs";
+import { Brand, FindIcon, Legend, ReaderIcon, ThemeIcon } from "./ui/glyphs";
 import { shortKind } from "./ui/kinds";
 import { CoverageChip, Dialog, Failure, useClosing } from "./ui/parts";
 import { RangeDialog } from "./ui/range";
 import { useRefresh } from "./ui/refresh";
 import { visible } from "./ui/safe";
 import { duration, hms, instant, moment, zoneName } from "./ui/time";
+import { leave, partly, shut, who } from "./who";
 
 const PAGES = import.meta.glob<{ default: ComponentType }>("./pages/*/index.tsx");
 const NAV: readonly (readonly [string, string])[] = [["home", "Home"], ["timeline", "Timeline"], ["changes", "Changes"], ["compare", "Compare"], ["drift", "Drift"], ["rollouts", "Rollouts"], ["coverage", "Coverage"], ["search", "Search"], ["sql", "SQL"], ["noise", "Noise"]];
@@ -25,6 +26,7 @@ const known = (id: string) => PAGES[`./pages/${id}/index.tsx`];
 const OPEN = signal<"" | "keys" | "range" | "command">("");
 
 export function Shell() {
+  const closed = shut.value || page.value === "signin";
   useEffect(() => addKeys([
     { keys: ["?"], does: "this list", shown: "? Esc", run: () => (OPEN.value = "keys") },
     { keys: ["/"], does: "filter", run: () => { document.querySelector(".scope")?.classList.add("find"); document.querySelector<HTMLInputElement>(".filter")?.focus(); } },
@@ -39,9 +41,8 @@ export function Shell() {
     <>
       <a class="skip" href="#main">Skip to content</a>
       <Bar />
-      <Scope />
-      <Stale />
-      <main id="main" tabIndex={-1}><Current id={page.value} /></main>
+      {closed ? null : <><Scope /><Stale /><Part /></>}
+      <main id="main" tabIndex={-1}><Current id={closed ? "signin" : page.value} /></main>
       {OPEN.value === "keys" && <KeyHelp onClose={() => (OPEN.value = "")} />}
       {OPEN.value === "range" && <RangeDialog onClose={() => (OPEN.value = "")} />}
       <div class="sr" aria-live="polite" role="status">{said.value}</div>
@@ -68,7 +69,8 @@ function Bar() {
         <More />
       </nav>
       <span class="grow" />
-      <button type="button" class="btn plain icon phone" aria-label="Filter" onClick={() => { document.querySelector(".scope")?.classList.toggle("find"); document.querySelector<HTMLInputElement>(".filter")?.focus(); }}><FindIcon /></button>
+      {who.value?.user && !shut.value && <Reader />}
+      {!shut.value && <button type="button" class="btn plain icon phone" aria-label="Filter" onClick={() => { document.querySelector(".scope")?.classList.toggle("find"); document.querySelector<HTMLInputElement>(".filter")?.focus(); }}><FindIcon /></button>}
       <button type="button" class="btn plain" title="Copy a link to exactly this view (y)" onClick={copyLink}>Copy link</button>
       <button type="button" class="btn plain desk" title={`Times are ${zoneName(zone.value)}; press z to change`} onClick={turnZone}>{zone.value === "UTC" ? "UTC" : "local"}</button>
       <button type="button" class="btn plain icon" aria-label="Light or dark" onClick={turnTheme}><ThemeIcon /></button>
@@ -82,6 +84,30 @@ const NavLink = ({ id, name, class: kind }: { id: string; name: string; class: s
     {name}{id === "home" && needEyes.value > 0 && <span class="n" title={`${needEyes.value} things need eyes`}>{needEyes.value}</span>}
   </a>
 );
+/** Who is signed in, and the way out. */
+function Reader() {
+  const box = useRef<HTMLDetailsElement>(null), { user, session, everything } = who.value!;
+  useClosing(box);
+  return (
+    <details class="pop reader" ref={box}>
+      <summary class="btn plain" aria-label={`Signed in as ${visible(user)}`} title={`Signed in as ${visible(user)}`}><span class="phone"><ReaderIcon /></span><span class="clip desk">{visible(user)}</span></summary>
+      <div class="stack">
+        <h2>Signed in as {visible(user)}</h2>
+        <p>{everything ? "Nothing is left out: you may read everything." : sight()}</p>
+        {session ? <p><button type="button" class="btn" onClick={() => void leave()}>Sign out</button></p> : <p class="note">By what your browser, or a proxy, sends along: there is no session to end here.</p>}
+      </div>
+    </details>
+  );
+}
+/** What a reader with rights to a part of it sees, and that nothing tells of the rest. */
+function sight(): string {
+  const places = who.value?.namespaces ?? null, some = (places ?? []).slice(0, 3).map(visible).join(", ");
+  if (places && !places.length) return "You may read nothing of what is recorded here. Ask for the right to list it in the cluster.";
+  const part = !places ? "what you may list in the cluster" : places.length > 3 ? `${some} and ${places.length - 3} more namespaces` : `${places.length > 1 ? "namespaces" : "namespace"} ${some}`;
+  return `You see ${part}. What you may not list is left out of every answer and count.`;
+}
+const Part = () => partly.value ? <div class="strip quiet part" role="note"><span>{sight()}</span></div> : null;
+
 /** The pages that the bar has no room for; it bears the name of the one that is open. */
 function More() {
   const box = useRef<HTMLDetailsElement>(null), here = NAV.findIndex(([id]) => id === page.value);
@@ -216,7 +242,7 @@ function Current({ id }: { id: string }) {
     covered.value = undefined;
     command.value = "";
     const load = known(id);
-    document.title = `${NAV.find(([each]) => each === id)?.[1] ?? id} · Kubelapse`;
+    document.title = `${id === "signin" ? "Sign in" : NAV.find(([each]) => each === id)?.[1] ?? id} · Kubelapse`;
     if (!load) show({ id, error: new Error(`There is no page called ${id.slice(0, 80)}.`) });
     else load().then(found => wanted && show({ id, page: found.default }), (error: Error) => wanted && show({ id, error }));
     return () => { wanted = false; };

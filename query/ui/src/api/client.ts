@@ -3,6 +3,7 @@
  * do), `Unreachable` (no answer), and an abort (nobody waits any more). Only what a second try can cure is tried again.
  */
 import type { Params } from "../state/url";
+import { shut } from "../who";
 import type { Problem } from "./types";
 
 export class Refused extends Error {
@@ -54,7 +55,9 @@ export async function send(method: "POST" | "PUT" | "DELETE", path: string, body
 
 async function once(url: string, signal?: AbortSignal, more: RequestInit = {}): Promise<Response | undefined> {
   try {
-    return await fetch(url, { headers: { Accept: "application/json" }, ...more, ...(signal ? { signal } : {}) });
+    const answer = await fetch(url, { headers: { Accept: "application/json" }, ...more, ...(signal ? { signal } : {}) });
+    if (answer.status === 401) shut.value = true;
+    return answer;
   } catch (error) {
     if (isAbort(error)) throw error;
     return undefined;
@@ -70,9 +73,7 @@ async function failure(answer: Response | undefined): Promise<Error> {
     // not a problem document: something between us and the server answered
   }
   if (answer.status >= 502 && answer.status <= 504) return new Unreachable();
-  const ended = answer.status === 401;
-  return new Refused({ type: "about:blank", status: answer.status, title: ended ? "Your login has ended" : answer.statusText || "Refused",
-    detail: ended ? "The server asks who you are." : `The server answered ${answer.status}.`, hint: ended ? "Sign in again in another tab, then try again here; the link stays valid." : "" });
+  return new Refused({ type: "about:blank", status: answer.status, title: answer.statusText || "Refused", detail: `The server answered ${answer.status}.`, hint: "" });
 }
 
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { ask, Refused, send } from "../api/client";
 import { useTask } from "../api/use";
 import { confirm } from "../state/view";
 import { SafeText, visible } from "../ui/safe";
+import { partly } from "../who";
 
 export interface Saved {
   name: string;
@@ -26,6 +27,7 @@ export function Kept({ kind, of, hint, choose }: { kind: Saved["kind"]; of: Ques
   const [turn, again] = useState(0), [name, set] = useState(""), [error, fail] = useState(""), [going, doubt] = useState("");
   const list = useTask<{ items: Saved[] }>(`saved ${kind}`, signal => ask("saved", { kind }, signal), turn);
   const items = list.data?.items ?? [];
+  if (partly.value) return <section class="sheet kept"><header><h2>Saved</h2></header><p class="note pad">What was saved is free text about anything: who sees everything sees it, and saves.</p></section>;
   const act = async (what: Promise<Response>, done: string) => {
     fail("");
     try {

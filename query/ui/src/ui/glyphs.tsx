@@ -47,6 +47,7 @@ const Icon = ({ d, width = 1.5 }: { d: string; width?: number }) => (
 );
 export const PinIcon = () => <Icon d="M-3-6h6v6l2 2H-5l2-2ZM0 2v5" width={1.4} />;
 export const FindIcon = () => <Icon d="M3.5-1A4.5 4.5 0 1 1-5.5-1 4.5 4.5 0 0 1 3.5-1ZM2.4 2.4l4 4" />;
+export const ReaderIcon = () => <Icon d="M0-5.6a2.6 2.6 0 1 1 0 5.2a2.6 2.6 0 1 1 0-5.2ZM-5 5.6a5 4.4 0 0 1 10 0" />;
 export const ThemeIcon = () => (
   <svg class="g" viewBox="-7 -7 14 14" aria-hidden="true"><circle r="5.5" fill="none" stroke="currentColor" stroke-width="1.4" /><path d="M0-5.5a5.5 5.5 0 0 1 0 11Z" fill="currentColor" /></svg>
 );

@@ -15,6 +15,7 @@ import { Strip } from "../../ui/strip";
 import { count, duration, instant, many, moment, rfc3339 } from "../../ui/time";
 import { track } from "../../ui/track";
 import { GoToRecords } from "../../ui/unwatched";
+import { partly } from "../../who";
 import { basisText, type DriftItem, matching, type Order, ORDERS, severity, sorted, summary } from "./model";
 import { drawOnset } from "./onset";
 
@@ -102,7 +103,7 @@ function Baselines({ chosen, words, clusters }: { chosen: string; words: string;
   );
   return (
     <select class="sel base" aria-label="Baseline" value={chosen} onChange={event => { const value = event.currentTarget.value; if (value === "?") type(true); else go({ baseline: value, without: "" }); }}>
-      {choices.map(([value, text]) => <option key={value} value={value}>{visible(text)}</option>)}<option value="?">another …</option>
+      {choices.map(([value, text]) => <option key={value} value={value}>{visible(text)}</option>)}<option value="?">another …</option>{partly.value && <option disabled>pins and kept baselines: for who sees everything</option>}
     </select>
   );
 }

@@ -23,6 +23,7 @@ import { verdict } from "../../ui/coverage";
 import { count, duration, hms, instant, many, moment } from "../../ui/time";
 import { useRefresh } from "../../ui/refresh";
 import { Unwatched } from "../../ui/unwatched";
+import { partly } from "../../who";
 import { outcome, pushed, type Rollout, tagOf, what } from "../rollouts/model";
 
 interface Pins {
@@ -78,7 +79,7 @@ export default function Home() {
             <Section title="Changes by people" note={rangeWords()}><People model={model} /></Section>
             <Section title="Pins">
               {pins.data?.items.slice(0, 8).map(each => <Line key={each.name} glyph={<PinIcon />} link={href("timeline", { at: each.at, a: each.at })} name={each.name} at={Date.parse(each.at)} note={each.note ?? each.text ?? ""} />)}
-              {!pins.data?.items.length && <p class="none">No pin yet. A pin gives a moment a name: <code>kubelapse pin before-release</code></p>}
+              {!pins.data?.items.length && <p class="none">{partly.value ? "Pins are free text about anything: who sees everything sees them." : <>No pin yet. A pin gives a moment a name: <code>kubelapse pin before-release</code></>}</p>}
             </Section>
           </div>
         </div>
