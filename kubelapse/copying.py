@@ -27,7 +27,7 @@ BLOCK_BYTES = 32 * 2**20
 # Rows that the source reads at once: a row may carry 64 KiB of state.
 READ_ROWS = 2_000
 # Positions of deliveries are those of the other store's log.
-SKIPPED = ("schema_migrations", "deliveries", "undelivered")
+SKIPPED = ("schema_migrations", "deliveries", "undelivered", "delivery_claims")
 # First what others are made of.
 FIRST = ("events",)
 

@@ -135,6 +135,7 @@ def make_app(
     from fastapi import Depends
 
     from query.app import create_app
+    from query.claims import Pace
     from query.health import healthy
     from query.noise_rules import NONE, parse_rules
     from query.settings import QuerySettings
@@ -160,6 +161,8 @@ def make_app(
         store=store, settings=settings, registry=registry, health=health or healthy, clock=clock, logins=logins,
         sandbox=partial(sql_door, chosen) if chosen and chosen[SQL_STORE] else None,
         routes=routes(chosen, settings.noise, clock) if chosen and evaluate else (),
+        # An embedded store has one process, which its lock sees to.
+        pace=Pace() if chosen and not chosen.store.startswith("chdb:") else None,
     )  # fmt: skip
     app.add_api_route(
         "/api/v1/verify",

@@ -39,7 +39,7 @@ CLUSTER_TABLES: Final = ("kinds",)
 """Every row is about a cluster; what discovery tells everybody."""
 CLOSED_TABLES: Final = (
     "offsets", "dead_letters", "log_watermarks", "pins", "notes", "saved", "baselines", "drift_results",
-    "deliveries", "undelivered", "schema_migrations",
+    "deliveries", "undelivered", "delivery_claims", "schema_migrations",
 )  # fmt: skip
 """Nothing of them is for whoever sees a part."""
 _LONGEST: Final = 200_000

@@ -23,7 +23,8 @@ router = APIRouter(tags=["feed"], dependencies=[Depends(only_who_sees_everything
 
 
 class ReceiverState(msgspec.Struct, kw_only=True):
-    """How it goes with one. `state`: sending, waiting (for another try), gone (it said 410: replay to begin again).
+    """How it goes with one. `state`: sending, waiting (for another try), gone (it said 410: replay to begin again),
+    standby (another replica sends).
 
     `token`: of the feed, everything up to it was taken or put aside; `recorded`: when that was stored.
     """
@@ -31,7 +32,7 @@ class ReceiverState(msgspec.Struct, kw_only=True):
     name: str
     kind: str
     address: str
-    state: Literal["sending", "waiting", "gone"]
+    state: Literal["sending", "waiting", "gone", "standby"]
     trouble: str
     token: str
     recorded: datetime
@@ -96,6 +97,8 @@ def _courier(request: Request, name: str) -> Courier:
 
 def _state(here: Context, courier: Courier) -> ReceiverState:
     receiver, position = courier.route.receiver, courier.place.position
+    if courier.state == "standby" and (kept := deliveries.place(here.store, receiver.name)) is not None:
+        position = kept.position
     return ReceiverState(
         name=receiver.name,
         kind=receiver.kind,

@@ -41,6 +41,7 @@ from query import (
 from query.access import EVERYTHING, NOTHING
 from query.assets import Assets
 from query.callers import Logins
+from query.claims import Pace
 from query.courier import GRACE, Courier, Office, Route
 from query.drift_watch import Watcher, keep_looking
 from query.errors import QueryError, TooBusy
@@ -73,17 +74,19 @@ def create_app(
     sandbox: Callable[[], Sandbox] | None = None,
     logins: Logins | None = None,
     routes: Sequence[Route] = (),
+    pace: Pace | None = None,
 ) -> FastAPI:
     """The application on this store. `app.state.feed.stop()` ends the followers' streams when the server shuts down.
 
     `sandbox`: the door of ad-hoc SQL, when not the store's own.
     `ui`: the web interface, when not the built one. `logins`: who may ask and what they may see; None: whoever reaches
-    the application sees everything. `routes`: who changes are sent to, from the application's start to its end.
+    the application sees everything. `routes`: who changes are sent to, from the application's start to its end;
+    `pace`: where other processes may do so too.
     """
     readers = Readers(readers=settings.readers, streams=settings.streams, patience=settings.patience)
     metrics = Metrics(registry)
     feed = Feed(store, readers, settings, metrics)
-    office = Office(store=store, readers=readers, feed=feed, metrics=metrics, clock=clock)
+    office = Office(store=store, readers=readers, feed=feed, metrics=metrics, clock=clock, pace=pace)
     couriers = [Courier(office, each) for each in routes]
 
     @asynccontextmanager

@@ -7,6 +7,9 @@ the end, so only a crash, or an answer that never came, lets something be sent a
 What a receiver refuses `tries` times becomes a dead letter, by itself where it came in a batch, and the next is sent.
 While the receiver cannot be reached nothing is given up. One that answers "gone" is sent nothing until somebody
 replays.
+
+Of several replicas on one store one sends to a receiver (`claims`); the others stand by, and one of them goes on when
+it dies. Who is told to replay takes over.
 """
 
 import asyncio
@@ -18,7 +21,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final, Literal, Protocol
 
-from query import deliveries, feeds_read
+from query import backoff, deliveries, feeds_read
+from query.backoff import Backoff
+from query.claims import Claim, Pace
 from query.deliveries import MOST_LETTERS, Letter, Place
 from query.errors import QueryError, TooBusy
 from query.feeds import Feed, Walk
@@ -33,10 +38,9 @@ log = logging.getLogger(__name__)
 KEEP: Final = 1.0
 GRACE: Final = 1.0
 """Seconds that a delivery under way gets when the server ends."""
-_FIRST, _MOST = 1.0, 300.0
-_LONGEST_ASKED: Final = 3600.0
+_FIRST: Final = 1.0
 
-State = Literal["sending", "waiting", "gone"]
+State = Literal["sending", "waiting", "gone", "standby"]
 Parcel = Sequence[tuple[int, Item]]
 """Items with their positions."""
 
@@ -86,7 +90,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """What couriers share."""
+    """What couriers share. `pace`: of claims, where other processes may send from this store too."""
 
     store: Store
     readers: Readers
@@ -95,6 +99,7 @@ class Office:
     clock: Callable[[], datetime]
     random: Random = field(default_factory=Random)
     first: float = _FIRST
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,8 @@ class Courier:
         self._wished = asyncio.Event()
         self._kept: Place | None = None
         self._kept_at = float("-inf")
-        self._backoff = _Backoff(office.random, office.first)
+        self._backoff = Backoff(office.random, office.first)
+        self._claim: Claim | None = None
 
     def replay(self, wish: Replay) -> None:
         """Soon; also wakes one that is gone or waits."""
@@ -131,6 +137,7 @@ class Courier:
 
     async def run(self) -> None:
         """Until the server ends. Whatever fails is said once and tried again."""
+        keeping = self._keep_claim()
         try:
             while not self._office.feed.stopping:
                 try:
@@ -149,12 +156,40 @@ class Courier:
         finally:
             with suppress(StoreError, QueryError):
                 await self._keep(always=True)
+            if keeping is not None and self._claim is not None:
+                keeping.cancel()
+                with suppress(StoreError, QueryError):
+                    await self._claim.release()
+
+    def _keep_claim(self) -> "asyncio.Task[None] | None":
+        office, clock = self._office, asyncio.get_running_loop().time
+        if office.pace is None:
+            return None
+        self._claim = Claim(office.store, office.readers, self._name, office.pace, clock)
+        return asyncio.create_task(self._claim.keep(), name=f"claim {self._name}")
+
+    @property
+    def _mine(self) -> bool:
+        """Whether this process is the one that sends."""
+        return self._claim is None or self._claim.mine
+
+    async def _stand_by(self, claim: Claim) -> None:
+        """Until the claim is ours; a wish takes it."""
+        self.state, self._kept = "standby", None
+        self._tell_lag(None)
+        while not claim.mine:
+            if self._wishes:
+                claim.want()
+                self._wished.clear()
+            await self._rest(claim.pace.beat / 10, state="standby")
 
     async def _go_on(self) -> None:
+        if self._claim is not None and not self._claim.mine:
+            await self._stand_by(self._claim)
         chosen = await self._office.readers.run(lambda: self.route.choose(self._office.store))
         await self._begin()
         walk = self._walk(chosen)
-        while not self._office.feed.stopping:
+        while not self._office.feed.stopping and self._mine:
             if self._wishes:
                 await self._fulfil(chosen, self._wishes.pop(0))
                 walk = self._walk(chosen)
@@ -215,9 +250,10 @@ class Courier:
             wished.cancel()
 
     async def _deliver(self, parcel: Parcel) -> bool:
-        """True when it was taken or put aside; False when the receiver is gone, or somebody wishes something else."""
+        """True when it was taken or put aside; False when the receiver is gone, somebody wishes something else, or the
+        claim is lost."""
         tries = 0
-        while True:
+        while self._mine:
             try:
                 await self._take(parcel)
             except NotTaken as error:
@@ -241,6 +277,7 @@ class Courier:
                 self._backoff.reset()
                 self.trouble = ""
                 return True
+        return False
 
     async def _take(self, parcel: Parcel) -> None:
         """One try; at the server's end it gets a moment. Raises NotTaken, Gone, _Ending."""
@@ -266,7 +303,7 @@ class Courier:
         office, now = self._office, self._office.clock()
         while await office.readers.run(lambda: deliveries.count_letters(office.store, self._name)) >= MOST_LETTERS:
             self._say(f"there are {MOST_LETTERS} dead letters; nothing more is sent until some are replayed")
-            await self._rest(_MOST)
+            await self._rest(backoff.MOST)
             if self._wishes:
                 return False
         found = _letter(item, reason, tries, now)
@@ -318,15 +355,15 @@ class Courier:
         """Write the place down, at most every so often."""
         office, now = self._office, asyncio.get_running_loop().time()
         place = self.place
-        if place == self._kept or not (always or now - self._kept_at >= KEEP):
+        if place == self._kept or not self._mine or not (always or now - self._kept_at >= KEEP):
             return
         moment = office.clock()
         await office.readers.run(lambda: deliveries.keep(office.store, self._name, place, now=moment))
         self._kept, self._kept_at = place, now
 
-    async def _rest(self, seconds: float | None) -> None:
+    async def _rest(self, seconds: float | None, *, state: State = "waiting") -> None:
         """So long (None: until it is woken); less when somebody wishes something. Raises _Ending."""
-        self.state = self.state if seconds is None else "waiting"
+        self.state = self.state if seconds is None else state
         ending = asyncio.ensure_future(self._office.feed.end())
         wished = asyncio.ensure_future(self._wished.wait())
         try:
@@ -346,23 +383,6 @@ class Courier:
         if trouble != self.trouble:
             log.warning("%s: %s", self._name, trouble)
         self.trouble = trouble
-
-
-class _Backoff:
-    """Exponential, a random half of it; never less than the receiver asked for, within an hour."""
-
-    def __init__(self, random: Random, first: float) -> None:
-        self._random = random
-        self._first = first
-        self._failures = 0
-
-    def next(self, asked: float | None = None) -> float:
-        whole = min(_MOST, self._first * 2.0 ** min(self._failures, 16))
-        self._failures += 1
-        return max(self._random.uniform(whole / 2, whole), min(asked or 0.0, _LONGEST_ASKED))
-
-    def reset(self) -> None:
-        self._failures = 0
 
 
 def _letter(item: tuple[int, Item], reason: str, tries: int, now: datetime) -> Letter:

@@ -16,7 +16,7 @@ from schema.sandbox import PREFIX, READABLE
 
 RECORDED: Sequence[str] = tuple(name for name in READABLE if not name.startswith(PREFIX) and name != "history")
 """Tables with rows of clusters that ad-hoc SQL reads."""
-USER_DATA: Sequence[str] = ("pins", "baselines", "notes", "saved", "deliveries", "undelivered")
+USER_DATA: Sequence[str] = ("pins", "baselines", "notes", "saved", "deliveries", "undelivered", "delivery_claims")
 _QUERY_MEMORY = 4 * 2**30
 _SQL_MEMORY = 2**30
 

@@ -14,6 +14,7 @@ from cloudevents.core.formats.json import JSONFormat
 from prometheus_client import CollectorRegistry
 
 from query import deliveries
+from query.claims import Claim, Pace
 from query.courier import Courier, Office, Replay, Route
 from query.feeds import Feed
 from query.metrics import Metrics
@@ -57,6 +58,7 @@ class Bench:
     batch: int = 1
     tries: int = 3
     timeout: float = 30.0
+    pace: Pace | None = None
     registry: CollectorRegistry | None = None
 
     @asynccontextmanager
@@ -65,8 +67,9 @@ class Bench:
         self.registry = CollectorRegistry()
         feed, metrics = Feed(self.store, self.readers, QUICK, Metrics(CollectorRegistry())), Metrics(self.registry)
         office = Office(
-            store=self.store, readers=self.readers, feed=feed, metrics=metrics, clock=_now, random=Random(1), first=0.01
-        )
+            store=self.store, readers=self.readers, feed=feed, metrics=metrics, clock=_now, random=Random(1),
+            first=0.01, pace=self.pace,
+        )  # fmt: skip
         name = f"hook-{self.history.cluster}"
         endpoint = Endpoint(
             name=name, secrets=[read_secret(SECRET)], batched=self.batch > 1, authorization="Bearer header-canary"
@@ -76,7 +79,7 @@ class Bench:
         chosen = ChangeFilter(scope=Scope(clusters=(self.history.cluster,)))
         courier = Courier(office, Route(receiver=receiver, choose=lambda _: chosen, batch=self.batch, tries=self.tries))
         running = asyncio.create_task(courier.run())
-        await eventually(lambda: courier.place.position > 0 or courier.place.gone)
+        await eventually(lambda: courier.place.position > 0 or courier.place.gone or courier.state == "standby")
         try:
             yield courier
         finally:
@@ -91,10 +94,12 @@ class Bench:
 
     async def arrived(self, count: int) -> list[str]:
         """Names of what was taken, when so many were."""
-        await eventually(lambda: len(self._taken()) >= count)
-        return self._taken()
+        await eventually(lambda: len(self.names) >= count)
+        return self.names
 
-    def _taken(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
+        """Of all that was taken so far."""
         found = []
         for request in self.hooked.taken:
             said = verified(request, SECRET)
@@ -236,6 +241,56 @@ async def test_a_replay_sends_again_what_was_taken_under_the_same_ids(bench: Ben
         assert await bench.arrived(4) == ["c1", "c2", "c1", "c2"]
     ids = [each.headers["webhook-id"] for each in bench.hooked.taken]
     assert ids[:2] == ids[2:]
+
+
+async def test_of_two_replicas_one_sends_and_the_other_goes_on_after_its_end(bench: Bench) -> None:
+    bench.pace = QUICKLY
+    async with bench.sending() as one:
+        await eventually(lambda: one.place.position > 0)
+        async with bench.sending() as other:
+            bench.tell(1, 2)
+            await bench.arrived(2)
+            assert (one.state, other.state) == ("sending", "standby")
+            other.replay(Replay(None))
+            await eventually(lambda: (one.state, other.state) == ("standby", "sending"))
+            bench.tell(3)
+            await eventually(lambda: "c3" in bench.names)
+        await eventually(lambda: one.state == "sending")
+        bench.tell(4)
+        await eventually(lambda: "c4" in bench.names)
+    assert [*dict.fromkeys(bench.names)] == ["c1", "c2", "c3", "c4"]
+    assert len({each.headers["webhook-id"] for each in bench.hooked.taken}) == 4
+
+
+QUICKLY = Pace(beat=0.05, lease=30, settle=0.05)
+
+
+@dataclass
+class Hands:
+    """A clock that is moved by hand."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_claim_whose_holder_is_silent_is_taken_over_and_never_written_over(bench: Bench) -> None:
+    pace, hands, name = Pace(lease=16, settle=0), Hands(), f"claim-{bench.history.cluster}"
+    old, new = (Claim(bench.store, bench.readers, name, pace, hands) for _ in range(2))
+    await old.look()
+    await new.look()
+    assert [old.mine, new.mine] == [True, False]
+    hands.now = 13  # most of a lease without a word: the old one stops before the new one begins
+    assert not old.mine
+    hands.now = 16
+    await new.look()
+    assert [old.mine, new.mine] == [False, True]
+    await old.look()
+    assert [old.mine, new.mine] == [False, True]
+    await new.release()
+    await old.look()
+    assert old.mine
 
 
 async def test_gaps_are_sent_too(bench: Bench) -> None:
