@@ -62,12 +62,13 @@ referee: $(READY) ## brute force over 10,000 random changes: states, diffs, blam
 	KUBELAPSE_REFEREE_CHANGES=10000 KUBELAPSE_REFEREE_QUESTIONS=25 $(BIN)/pytest $(ARGS) --timeout 3600 \
 		tests/query/test_referee_history.py tests/query/test_snapshots.py tests/query/test_blame.py tests/query/test_search.py
 
-audit: $(READY) ## known weaknesses of what is in the lock (asks osv.dev)
-	$(BIN)/pip-audit --require-hashes --disable-pip --vulnerability-service osv -r requirements.lock $(ARGS)
+audit: $(READY) ## known weaknesses of what is in the locks (asks osv.dev and npm; 2 when they cannot be reached)
+	@$(BIN)/python -m tests.audit $(ARGS)
 
-sbom: $(READY) ## what the product is made of, as CycloneDX: sbom.json
+sbom: $(READY) ## what the product is made of, as CycloneDX: sbom.json, and sbom-ui.json for the web interface
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json \
 		requirements.runtime.lock
+	query/ui/npm sbom --silent --sbom-format cyclonedx --omit dev --package-lock-only > sbom-ui.json
 
 format: $(READY) ## let ruff format and mend what it can
 	$(BIN)/ruff format .
