@@ -24,6 +24,16 @@ from query.web import Context, Here, write
 router = APIRouter(tags=["signing in"])
 _LONGEST = 16_384
 _NAMED = 1000
+_TOKEN = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "required": ["token"], "properties": {"token": {"type": "string"}}}
+            }
+        },
+    }
+}
 
 
 @router.get("/api/v1/whoami")
@@ -79,7 +89,7 @@ async def callback(
     return answer
 
 
-@router.post("/auth/token")
+@router.post("/auth/token", openapi_extra=_TOKEN)
 async def token(request: Request) -> Response:
     """Open a session with a token, as it would come in `Authorization`: `{"token": "…"}`."""
     signin, shown = _signin(request), bodies.text(await bodies.json_body(request), "token").strip()

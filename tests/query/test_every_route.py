@@ -4,6 +4,7 @@ schemathesis makes the questions from the OpenAPI document, valid ones and other
 names of an object that is recorded.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,17 +21,27 @@ from schemathesis.core import NotSet
 from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
 
+from kubelapse.auth.codeflow import CodeFlow
+from kubelapse.auth.discovery import Discovery
+from kubelapse.auth.oidc import Issuer
+from query.access import NOTHING
 from query.app import create_app
 from query.problems import MEDIA_TYPE
 from query.settings import QuerySettings
 from schema.chdb import ChdbStore
 from schema.migrate import migrate
 from tests.fakes.history import History, at
+from tests.fakes.logins import FakeLogins
+from tests.fakes.provider import provided
+from tests.fakes.store import FakeStore
+from tests.query.asked import FOR_EVERYBODY, SIGN_IN_POSTS
 
 EACH = 2
 """Questions of each sort to each route, asked twice: enough for a gate of half a minute."""
 STREAMS = {"/api/v1/feed"}
 """End with the server only."""
+SIGNING_IN = SIGN_IN_POSTS | FOR_EVERYBODY
+"""Asked by themselves, where callers sign in."""
 NAMES = {"cluster": "lab", "kind": "configmaps", "namespace": "shop", "name": "settings"}
 
 
@@ -56,13 +67,38 @@ def test_every_question_has_an_answer_or_a_problem(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     schema = schemathesis.openapi.from_dict(document)
     found = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
-    asked = [operation for operation in found if operation.path not in STREAMS]
-    assert len(asked) == sum(len(methods) for path, methods in document["paths"].items() if path not in STREAMS)
+    asked = [operation for operation in found if operation.path not in STREAMS | SIGNING_IN]
+    rest = [methods for path, methods in document["paths"].items() if path not in STREAMS | SIGNING_IN]
+    assert len(asked) == sum(map(len, rest))
     wrong: list[str] = []
     for operation in asked:
         wrong += _questions(client, operation, GenerationMode.POSITIVE)
         if _can_be_asked_wrongly(operation.definition.raw):
             wrong += _questions(client, operation, GenerationMode.NEGATIVE)
+    assert not wrong
+
+
+def test_who_signs_in_has_an_answer_or_a_problem_too() -> None:
+    """The same of the routes to and from a provider, where callers sign in; of the history they see nothing."""
+    with provided() as provider:
+        discovery = Discovery(provider.issuer, clock=time.monotonic)
+        issuer = Issuer(discovery, audience="kubelapse", user="sub", groups="groups", prefix="")
+        logins = FakeLogins(ann=NOTHING)
+        logins.provider = CodeFlow(discovery, issuer, client="kubelapse", secret=provider.secret)
+        app = create_app(store=FakeStore(), settings=QuerySettings(), registry=CollectorRegistry(), logins=logins)
+        wrong: list[str] = []
+        with TestClient(
+            app, base_url="http://localhost", raise_server_exceptions=False, follow_redirects=False
+        ) as client:
+            found = schemathesis.openapi.from_dict(app.openapi()).get_all_operations()
+            asked = [each.ok() for each in found if isinstance(each, Ok)]
+            here = [each for each in asked if each.path in SIGNING_IN]
+            assert {each.path for each in here} == SIGNING_IN
+            for operation in here:
+                client.get("/auth/login")
+                wrong += _questions(client, operation, GenerationMode.POSITIVE)
+                if _can_be_asked_wrongly(operation.definition.raw):
+                    wrong += _questions(client, operation, GenerationMode.NEGATIVE)
     assert not wrong
 
 
