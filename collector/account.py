@@ -70,7 +70,10 @@ class Account:
         known, fresh = self._sorted.get(kind) or array("Q"), self._fresh.pop(kind, None)
         if fresh:
             self.newest = max(self.newest, *fresh)
-            known = array("Q", sorted(fresh.union(known)))
+            if known and min(fresh) <= known[-1]:
+                known = array("Q", sorted(fresh.union(known)))
+            else:
+                known.extend(sorted(fresh))
             self._sorted[kind] = known = known[bisect_left(known, max(0, self.newest - MOST)) :]
         return known
 

@@ -32,7 +32,7 @@ PATIENCE: Final = 40.0
 """Seconds that a healing waits for the others, in all."""
 SETTLED: Final = 1.5
 """Seconds without a newcomer: all have come."""
-DECIDED: Final = 20.0
+DECIDED: Final = 15.0
 """Seconds in which it shows which kinds share an etcd, where that is not known yet."""
 POLL: Final = 0.25
 STALE: Final = 60.0
@@ -120,18 +120,16 @@ class Concert:
         """Wait until those have told that know more. `widen`: this scope's writes from its list up to a version."""
         if self._etcds.alone:
             return
-        began = _now()
-        end, part.phase = began + PATIENCE, Phase.WALKED
-        await self._until(self._all_walked, end)
-        await self._until(self._all_decided, min(end, began + DECIDED))
+        end, part.phase = _now() + PATIENCE, Phase.WALKED
+        await self._until(self._all_walked, end, reader)
+        await self._until(self._all_decided, min(end, part.came + DECIDED), reader)
         try:
             if len(self._etcds.peers(part.kind)) > 1 and await self._etcds.sound(part.kind):
                 await self._look_further(part, widen)
         except (ClusterError, Unreadable, Spent) as error:
             log.debug("%s heals without the others: %s", part.kind, error)
         part.phase = Phase.WIDENED
-        await self._until(lambda: self._told(part), end)
-        reader.rest(_now() - began)
+        await self._until(lambda: self._told(part), end, reader)
 
     async def _look_further(self, part: Part, widen: Widen) -> None:
         """What happened between this list and the newest of all, and to kinds that nobody records."""
@@ -140,7 +138,7 @@ class Concert:
         low, high = min(one.base for one in mine), max(one.top for one in mine)
         if part.changed and high > part.top:
             self.tell(part, await widen(high))
-        async with self._asked:
+        async with self._asked:  # who comes later finds it done
             for name, kind in self.witnesses().items():
                 if name in peers:
                     await self._witness(kind, low, high)
@@ -179,9 +177,11 @@ class Concert:
     def _all_decided(self) -> bool:
         return all(self._etcds.decided(one.kind) for one in self._others())
 
-    async def _until(self, ready: Callable[[], bool], end: float) -> None:
+    async def _until(self, ready: Callable[[], bool], end: float, reader: Reader) -> None:
+        began = _now()
         while not ready() and _now() < end:  # noqa: ASYNC110 - it also gets ready as time passes
             await asyncio.sleep(POLL)
+        reader.rest(_now() - began)
 
     def _others(self) -> list[Part]:
         oldest = _now() - STALE

@@ -20,6 +20,7 @@ from tests.controlplane.api import Api
 from tests.controlplane.lab import Lab
 from tests.e2e import compare
 from tests.e2e.etcd import JSON, Etcd
+from tests.e2e.level import wait_until_level
 from tests.e2e.recorder import Recorder
 from tests.e2e.stored import events_of, gaps_of
 from tests.simulation.absence import AWAY, MANY, Absence
@@ -60,6 +61,8 @@ class _Measured:
         up = time.monotonic() - began
         recorder.wait_for(MANY, etcd.newest(MANY), seconds=120)
         took = time.monotonic() - began
+        wait_until_level(recorder, seconds=300)
+        figure("100 s away, start to every kind level", time.monotonic() - began, "s", case=self.name)
         self._report(recorder, etcd, before=before, compacted=compacted, up=up, took=took)
 
     def _live(self, etcd: Etcd) -> int:

@@ -28,6 +28,7 @@ from tests.controlplane.api import Api, Refused
 from tests.controlplane.lab import Lab
 from tests.e2e import compare
 from tests.e2e.etcd import JSON, Etcd
+from tests.e2e.level import wait_until_level
 from tests.e2e.recorder import Recorder
 from tests.e2e.stored import events_of, gaps_of
 from tests.e2e.writer import Writer
@@ -144,6 +145,7 @@ def _level(recorder: Recorder, etcd: Etcd) -> None:
     began = time.monotonic()
     for kind in PREFIXES:
         recorder.wait_for(kind, etcd.newest(kind), seconds=LEVEL)
+    wait_until_level(recorder, seconds=LEVEL)
     figure("one run, level after the last change", time.monotonic() - began, "s")
 
 

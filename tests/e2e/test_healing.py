@@ -21,6 +21,7 @@ from tests.controlplane.api import Api, Json, Refused
 from tests.controlplane.lab import Lab
 from tests.e2e import compare
 from tests.e2e.etcd import JSON, Etcd
+from tests.e2e.level import wait_until_level
 from tests.e2e.proxy import Proxy
 from tests.e2e.recorder import Recorder
 from tests.e2e.stored import events_of, gaps_of
@@ -32,6 +33,8 @@ KINDS = ("configmaps", "secrets")
 WRITES = 12
 AWAY: Final = float(os.environ.get("KUBELAPSE_TEST_FORGOTTEN", "4"))
 """Seconds; the full proof takes 120."""
+SEEN: Final = 10.0
+"""Seconds after which every watch has noticed that it was cut off, and is behind."""
 
 
 class Scribe:
@@ -97,6 +100,7 @@ def test_what_etcd_still_has_is_recorded_as_if_the_watch_had_never_broken(
     for resource in KINDS:
         recorder.wait_for(resource, newest - 1, seconds=90)
     took = time.monotonic() - began
+    wait_until_level(recorder, seconds=150)
     coverage = recorder.ask("/coverage", since="10m")["coverage"]
     print(f"healed {took:.1f} s after the start; gaps: {coverage['gaps']}; {healings(recorder)}")
     assert not [gap for gap in coverage["gaps"] if gap["resource"] != "events"]
@@ -182,7 +186,8 @@ def forgotten(lab: Lab, home: Path, *, compact: bool) -> Outcome:
         proxy.reopen()
         time.sleep(5)
     recorder.wait_for("configmaps", etcd.newest("configmaps"), seconds=90)
-    wait_until_healed(recorder)
+    time.sleep(SEEN)
+    wait_until_level(recorder, seconds=150)
     print(f"{AWAY:.0f} s away, compacted at {compacted}: {healings(recorder)}")
     assert recorder.stop() == 0, recorder.tail()
     etcd.stop()
@@ -238,15 +243,6 @@ def writing(scribe: Scribe, *, per_second: float) -> Iterator[None]:
     yield
     stop.set()
     thread.join()
-
-
-def wait_until_healed(recorder: Recorder, seconds: float = 90) -> None:
-    """Until no kind asks for earlier versions any more (looked at before an idle connection is closed, after 5 s)."""
-    deadline, before = time.monotonic() + seconds, ""
-    while (now := healings(recorder)) != before:
-        assert time.monotonic() < deadline, f"still healing after {seconds} s: {now}"
-        before = now
-        time.sleep(3)
 
 
 def is_end(api: Api, row: compare.Stored) -> bool:
