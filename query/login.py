@@ -24,7 +24,7 @@ from typing import Final
 from urllib.parse import unquote
 
 import orjson
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -162,6 +162,7 @@ class Login:
             nonlocal checked
             if message["type"] == "http.response.start":
                 note(scope, caller.name, message["status"])
+                _for_them_alone(message)
             elif message.get("more_body") and self._clock() - checked >= self._settings.recheck:
                 if not await self._unchanged(shown, caller):
                     log.info(orjson.dumps({"user": caller.name, "ended": scope["path"][:_CHARS]}).decode())
@@ -176,6 +177,16 @@ class Login:
             return await shown.admit() == caller
         except LoginUnavailable:
             return False
+
+
+def _for_them_alone(message: Message) -> None:
+    """No cache between us gives it to somebody else."""
+    headers = MutableHeaders(scope=message)
+    headers.add_vary_header("Authorization")
+    headers.add_vary_header("Cookie")
+    kept = headers.get("cache-control", "")
+    if "no-store" not in kept and "private" not in kept:
+        headers["cache-control"] = f"private, {kept or 'no-cache'}".replace("public, ", "")
 
 
 def _token(scope: Scope) -> str:

@@ -94,7 +94,10 @@ class CodeFlow:
         token = str(told.get("id_token") or "")
         claims = await self._issuer.claims(token)
         if claims is None:
-            raise SignInRefused("The provider's ID token is not for us, not of now, or not signed by it.", "strange")
+            raise SignInRefused(
+                "The provider's ID token is not for us, not of now, not signed by it, or does not name the user.",
+                "strange",
+            )
         if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
             raise SignInRefused("The provider's ID token belongs to another sign-in.", "strange")
         if claims.get("azp", self._client) != self._client:

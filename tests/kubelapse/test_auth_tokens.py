@@ -89,6 +89,25 @@ async def test_an_issuer_needs_an_audience() -> None:
         await logins(settings(KUBELAPSE_AUTH_OIDC_ISSUER=ISSUER), FakeStore())
 
 
+async def test_browsers_are_sent_to_an_issuer_with_a_secret_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    wanted = {
+        "KUBELAPSE_AUTH_OIDC_ISSUER": f"{ISSUER}/realms/a",
+        "KUBELAPSE_AUTH_OIDC_AUDIENCE": AUDIENCE,
+        "KUBELAPSE_AUTH_OIDC_SECRET_FILE": str(file),
+    }
+    with pytest.raises(SettingError, match="cannot be read"):
+        await logins(settings(**wanted), FakeStore())
+    file.write_text("\n")
+    with pytest.raises(SettingError, match="is empty"):
+        await logins(settings(**wanted), FakeStore())
+    file.write_text("s3cret\n")
+    found = await logins(settings(**wanted), FakeStore())
+    assert found is not None
+    assert found.provider is not None
+    assert found.provider.name == "sso.example.org"
+
+
 def id_token(key: Any = KEY, kid: str = "k1", **claims: Any) -> str:
     now = int(time.time())
     told = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + 60, "groups": ["sre"], **claims}

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from query.access import EVERYTHING, NOTHING, SCOPE_KEY
+from query.callers import Grant
 from query.login import Login
 from query.settings import QuerySettings
 from query.signin import SignIn
@@ -110,6 +111,31 @@ async def test_a_stream_ends_when_the_rights_do(change: str) -> None:
     cut = await ask(app, "/stream", token="ann")
     assert cut.status_code == 200
     assert 20 <= len(cut.text.split()) <= 40
+
+
+async def test_signing_out_ends_what_the_browser_follows() -> None:
+    clock = Clock()
+    app = application(FakeLogins(ann=NOTHING), clock, recheck=10.0)
+    signin = app._signin
+    session = signin.sessions.begin(Grant(token="ann"), "ann")
+    cookie = {"Cookie": f"kubelapse-session-={session}"}
+    assert (await ask(app, "/stream", **cookie)).text.endswith("99 ")
+    clock.now += 1
+    real = signin.sessions.admit
+
+    async def admit(name: str) -> Any:
+        if clock.now >= 130:
+            signin.sessions.end(name)
+        return await real(name)
+
+    signin.sessions.admit = admit  # type: ignore[method-assign]  # they sign out in another tab while it runs
+    assert 20 <= len((await ask(app, "/stream", **cookie)).text.split()) <= 40
+
+
+async def test_no_cache_between_keeps_what_is_for_one() -> None:
+    answer = await ask(application(FakeLogins(ann=NOTHING), Clock()), token="ann")
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert {"authorization", "cookie"} <= set(answer.headers["vary"].lower().split(", "))
 
 
 async def test_who_asked_what_is_logged_and_not_what_was_answered(caplog: pytest.LogCaptureFixture) -> None:

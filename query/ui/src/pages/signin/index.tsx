@@ -27,7 +27,7 @@ export default function SignInPage() {
   return (
     <div class="page signin">
       <h1>{here || !known?.user ? "Sign in" : "Your sign-in has ended"}</h1>
-      <p class="sec">{here && known?.user ? <>You are signed in as <b><SafeText>{known.user}</SafeText></b>.</> : "You will see the history of what you may read in the cluster. This link stays valid."}</p>
+      <p class="sec">{here && known?.user ? <>You are signed in as <b><SafeText>{known.user}</SafeText></b>. <a href={`./${next}`} data-outside>Go on</a>, or sign in as somebody else.</> : `You will see the history of what you may read in the cluster.${here ? "" : " This link stays valid."}`}</p>
       {why && <p class="told" role="alert">{why}</p>}
       {plain && <p class="told" role="note">This page came without TLS: the browser will not keep a sign-in. Use its https:// address.</p>}
       {known?.provider && <p><a class="btn main" href={`./auth/login?next=${encodeURIComponent(next)}`} data-outside>Sign in with {visible(known.provider)}</a></p>}
