@@ -5,12 +5,16 @@ A parsed pod keeps 66 KB alive, its compressed state 1–3. So nothing parsed is
 sections lie in it, a fingerprint of each section as the server sent it (an unchanged section need not be parsed again),
 and the times of the managedFields entries. Field sets of the entries are not needed: who owns a changed value stands in
 the new version. Once enough objects of a kind are known, a few of them serve as dictionary: 3 times smaller again.
+What a watch has told a moment ago is told of again soon (a pod that starts, a rollout), so the latest few megabytes of
+all kinds stay as they are and are only packed once others are newer (`Warm`).
 
 Of lives that ended, the version of their end is remembered until the resume point has passed it: a stream that is read
 again from there repeats them.
 """
 
 import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
@@ -25,6 +29,8 @@ _SAMPLES: Final = 8
 TOLD_TWICE: Final = 256
 """Ended lives (and versions, where these are no numbers) that are remembered although the stream has passed them."""
 _LEVEL: Final = 1
+_BESIDE: Final = 2048
+"""Bytes that a version takes in memory beside its state."""
 
 Stamps: TypeAlias = dict[str, str]
 """Identity of a managedFields entry → its `time` as served. Which of them are new tells whose write this is."""
@@ -49,12 +55,21 @@ class Version(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Entry:
-    """What is kept of one living object."""
+    """What is kept of one living object: its version `packed`, or as it is (`warm`)."""
 
-    __slots__ = ("epoch", "hash", "name", "namespace", "packed", "rv", "seq")
+    __slots__ = ("epoch", "hash", "name", "namespace", "packed", "rv", "seq", "warm")
 
     def __init__(
-        self, *, namespace: str, name: str, epoch: int, seq: int, rv: str, digest: bytes, packed: bytes
+        self,
+        *,
+        namespace: str,
+        name: str,
+        epoch: int,
+        seq: int,
+        rv: str,
+        digest: bytes,
+        packed: bytes = b"",
+        warm: Version | None = None,
     ) -> None:
         self.namespace = sys.intern(namespace)
         self.name = name
@@ -63,6 +78,38 @@ class Entry:
         self.rv = rv
         self.hash = digest
         self.packed = packed
+        self.warm = warm
+
+
+class Warm:
+    """Which entries of all memories are not packed, oldest first: about `most` bytes. From any thread.
+
+    An entry is packed by its own memory, on the thread of whoever uses that: here it is only told to.
+    """
+
+    def __init__(self, most: int = 8 * 2**20) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._held: OrderedDict[Entry, tuple[list[Entry], int]] = OrderedDict()
+        self._bytes = 0
+
+    def hold(self, entry: Entry, size: int, cooling: list[Entry]) -> None:
+        """Keep this one; what is too much then, oldest first, goes on its own memory's list of what to pack."""
+        with self._lock:
+            self._held[entry] = (cooling, size)
+            self._bytes += size
+            while self._bytes > self._most:
+                oldest, (owner, freed) = self._held.popitem(last=False)
+                self._bytes -= freed
+                owner.append(oldest)
+
+    def drop(self, entry: Entry) -> None:
+        """It is remembered no longer."""
+        with self._lock:
+            self._bytes -= self._held.pop(entry, _NO_HOLD)[1]
+
+
+_NO_HOLD: Final[tuple[list[Entry], int]] = ([], 0)
 
 
 class Ended(NamedTuple):
@@ -76,7 +123,10 @@ class Ended(NamedTuple):
 class Memory:
     """uid → newest version, for one scope."""
 
-    def __init__(self) -> None:
+    def __init__(self, warm: Warm | None = None) -> None:
+        """`warm` is shared by the memories of all scopes."""
+        self._warm = warm or Warm()
+        self._cooling: list[Entry] = []
         self._entries: dict[str, Entry] = {}
         self._ended: dict[str, Ended] = {}
         self._told: dict[tuple[str, str, bool], None] = {}
@@ -99,12 +149,18 @@ class Memory:
 
     def put(self, uid: str, entry: Entry) -> None:
         """Remember this as the newest version."""
+        self._forget(uid)
         self._entries[uid] = entry
+        if entry.warm is not None:
+            self._warm.hold(entry, len(entry.warm.state) + _BESIDE, self._cooling)
+        if self._cooling:
+            self._cool()
         if not self._trained and len(self._entries) >= _DICTIONARY_AFTER:
             self._train()
 
     def end(self, uid: str, ended: Ended) -> None:
         """This life ended with this event."""
+        self._forget(uid)
         self._entries.pop(uid, None)
         self._ended[uid] = ended
 
@@ -126,6 +182,8 @@ class Memory:
 
         The newest stay known all the same, because servers have been seen to tell twice (etcd #17529, #18089).
         """
+        if self._cooling:
+            self._cool()
         surplus, passed = len(self._ended) - TOLD_TWICE, numeric(rv)
         while surplus > 0 and numeric(self._ended[oldest := next(iter(self._ended))].rv) <= passed:
             del self._ended[oldest]
@@ -142,7 +200,20 @@ class Memory:
 
     def unpack(self, entry: Entry) -> Version:
         """The version that these bytes hold."""
-        return self._decode(self._decompressor.decompress(entry.packed))
+        return entry.warm or self._decode(self._decompressor.decompress(entry.packed))
+
+    def _forget(self, uid: str) -> None:
+        """The version before is not kept warm any more."""
+        before = self._entries.get(uid)
+        if before is not None and before.warm is not None:
+            self._warm.drop(before)
+
+    def _cool(self) -> None:
+        """Pack what others are newer than."""
+        while self._cooling:
+            entry = self._cooling.pop()
+            if entry.warm is not None:
+                entry.packed, entry.warm = self.pack(entry.warm), None
 
     def _train(self) -> None:
         """Take some of what is known as history that every later frame refers to. Done once: frames are read with it.
@@ -150,9 +221,7 @@ class Memory:
         Plain content, so frames carry no dictionary id, and those written before are read with it as well.
         """
         entries = list(self._entries.values())
-        samples = [
-            self._decompressor.decompress(entry.packed) for entry in entries[:: max(1, len(entries) // _SAMPLES)]
-        ]
+        samples = [self._encode(self.unpack(entry)) for entry in entries[:: max(1, len(entries) // _SAMPLES)]]
         content = b"".join(samples)[-_DICTIONARY_BYTES:]
         dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         dictionary.precompute_compress(level=_LEVEL)

@@ -8,6 +8,7 @@ fingerprint of theirs is kept; fingerprints of others are keyed, for a secret ma
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -50,6 +51,10 @@ class _Headed(msgspec.Struct):
     metadata: Header
 
 
+class _Owned(msgspec.Struct, rename="camel"):
+    managed_fields: Raw = Raw(b"")
+
+
 class Composed(msgspec.Struct, frozen=True):
     """A state beside the one before it: `old` and `new` hold only the sections that differ."""
 
@@ -68,12 +73,9 @@ class Observation:
         """`members` as `cut` gives them. Raises `Unreadable` when there is no metadata to read."""
         self._raw = dict(members)
         try:
-            metadata = cut(self._raw.pop("metadata"))
-            rv = metadata.pop("resourceVersion", _EMPTY)
-            self.managed: Raw | None = metadata.pop("managedFields", None)
-            self.metadata: JsonObject = {name: _value(raw) for name, raw in metadata.items()}
-            self.header = _header_of(self.metadata, _value(rv))
-        except (KeyError, ValueError):
+            self.metadata, self.managed = _metadata(self._raw.pop("metadata"))
+            self.header = _header_of(self.metadata, self.metadata.pop("resourceVersion", ""))
+        except (KeyError, ValueError, msgspec.MsgspecError):
             raise Unreadable("its metadata cannot be read") from None
 
     def compose(self, before: Version | None, kind: Kind, redactor: Redactor) -> Composed:
@@ -116,7 +118,7 @@ class _Composer:
         sections: list[Section] = []
         at = 1
         for name in sorted([*raw, *parsed]):
-            label = orjson.dumps(name) + b":"
+            label = _label(name)
             if name in parsed:
                 body, fingerprint = self._section(name, parsed[name]), b""
             else:
@@ -144,18 +146,23 @@ class _Composer:
         return self._section(name, orjson.loads(data)), fingerprint
 
     def _section(self, name: str, value: Json) -> bytes:
-        value, body = self._redactor.section(self._kind, name, value, canonical(value))
-        if name not in self._known:
+        """What was kept before as it is now is kept again: looking it through once more would change nothing."""
+        body, before = canonical(value), self._body(name) if name in self._known else None
+        if body == before:
+            return body
+        value, body = self._redactor.section(self._kind, name, value, body)
+        if before is None:
             if self._compare:
                 self.new[name] = value
-        elif body != (before := self._body(name)):
+        elif body != before:
             self.old[name], self.new[name] = orjson.loads(before), value
         return body
 
 
 _headed: Final = msgspec.json.Decoder(_Headed)
 _members: Final = msgspec.json.Decoder(dict[str, Raw])
-_EMPTY: Final = Raw(b'""')
+_owned: Final = msgspec.json.Decoder(_Owned)
+_MANAGED: Final = b'"managedFields":'
 
 
 def cut(raw: Raw | bytes) -> dict[str, Raw]:
@@ -164,6 +171,24 @@ def cut(raw: Raw | bytes) -> dict[str, Raw]:
         return _members.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise Unreadable("it is no JSON object") from None
+
+
+def _metadata(raw: Raw) -> tuple[JsonObject, Raw | None]:
+    """Metadata without managedFields, which are the larger part of it and stay unparsed."""
+    managed, text = _owned.decode(raw).managed_fields, bytes(raw)
+    label = _MANAGED + bytes(managed)
+    if text.count(_MANAGED) == 1 and label in text:  # in a text its quotes would be escaped, so it is the member
+        metadata: JsonObject = orjson.loads(text.replace(label, _MANAGED + b"null"))
+        del metadata["managedFields"]
+        return metadata, managed
+    members = cut(raw)
+    found = members.pop("managedFields", None)
+    return {name: _value(served) for name, served in members.items()}, found
+
+
+@lru_cache(maxsize=1024)
+def _label(name: str) -> bytes:
+    return orjson.dumps(name) + b":"
 
 
 def read_header(raw: Raw | bytes) -> Header:

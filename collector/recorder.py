@@ -294,6 +294,7 @@ class Recorder:
 
     def _remember(self, event: Event, composed: Composed, managed: Managed) -> None:
         version = Version(composed.state, composed.sections, managed.stamps, managed.fingerprint)
+        warm = event.origin == "watch"
         self._memory.put(
             event.uid,
             Entry(
@@ -303,7 +304,8 @@ class Recorder:
                 seq=event.seq,
                 rv=event.rv,
                 digest=bytes.fromhex(event.hash),
-                packed=self._memory.pack(version),
+                packed=b"" if warm else self._memory.pack(version),
+                warm=version if warm else None,
             ),
         )
 

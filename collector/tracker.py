@@ -27,7 +27,7 @@ from collector.clock import EPOCH, TICK, Capture, Clock, from_micros, micros, nu
 from collector.dating import Sighting, date
 from collector.delay import Delay
 from collector.ledger import Ledger
-from collector.memory import Ended, Entry, Memory, Version
+from collector.memory import Ended, Entry, Memory, Version, Warm
 from collector.observation import Header, Observation, Unreadable, read_header, sections_of
 from collector.recorder import Recorded, Recorder, Sighted, TrackerPolicy, sighting
 from collector.redact import Redactor
@@ -78,13 +78,14 @@ class Tracker:
         skew: Skew,
         clock: Clock,
         keys: ServedKeys = lambda: None,
+        warm: Warm | None = None,
     ) -> None:
         self._kind = kind
         self._scope = scope
         self._redactor = redactor
         self._skew = skew
         self._clock = clock
-        self._memory = Memory()
+        self._memory = Memory(warm)
         self._recorder = Recorder(
             capture=origin, kind=kind, redactor=redactor, policy=policy, memory=self._memory, keys=keys
         )
@@ -281,10 +282,11 @@ class Tracker:
     def _is_replay(self, uid: str, rv: str, entry: Entry | None, *, deleted: bool) -> bool:
         """Whether this was recorded before. A version is shared by no two writes; a deletion has one of its own."""
         known = entry or self._memory.ended(uid)
-        if numeric(rv) < 0 or (known is not None and numeric(known.rv) < 0):
+        number, last = numeric(rv), numeric(known.rv) if known is not None else 0
+        if number < 0 or last < 0:
             same = known is not None and rv == known.rv and not (deleted and entry is not None)
             return self._memory.told(uid, rv, deleted=deleted) or same
-        return known is not None and numeric(rv) <= numeric(known.rv)
+        return known is not None and number <= last
 
     def _unreadable(self, line: bytes, error: Exception, at: datetime) -> Gap:
         """A line could not be understood."""

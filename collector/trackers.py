@@ -6,6 +6,7 @@ from typing import Protocol
 
 from collector.clock import Capture, Clock
 from collector.kubeevents import KubeEventTracker
+from collector.memory import Warm
 from collector.openapi import ListMapKeys
 from collector.outlet import TrackerLike
 from collector.recorder import TrackerPolicy
@@ -39,6 +40,7 @@ def factory(
     """Trackers that share one redaction key, one idea of the server's clock, and what its schemas say of lists."""
     served = keys or ListMapKeys()
     redactor = Redactor(settings.redaction_key, settings.redaction)
+    warm = Warm()
     policy = TrackerPolicy(keyframe_bytes=settings.keyframe_bytes, keyframe_every=settings.keyframe_every)
 
     def make(capture: Capture, kind: Kind, scope: Scope) -> RestorableTracker:
@@ -53,6 +55,7 @@ def factory(
             skew=skew,
             clock=clock,
             keys=partial(served.of, kind.id),
+            warm=warm,
         )
 
     return make

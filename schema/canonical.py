@@ -43,17 +43,22 @@ class Unserialisable(ValueError):
 
 def canonical(obj: Json) -> bytes:
     """Bytes of the canonical form; raises `Unserialisable`. The envelope is the caller's to take off first."""
-    wrapped = obj
-    for _ in range(_ROOM):
-        wrapped = [wrapped]
     try:
-        data = orjson.dumps(wrapped, option=orjson.OPT_SORT_KEYS)[_ROOM:-_ROOM]
+        data = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH:  # else it cannot be as deep as that
+            orjson.dumps(_wrapped(obj))
     except orjson.JSONEncodeError as error:
         raise Unserialisable(f"the object cannot be written as JSON: {_reason(error)}") from None
     # orjson writes `null` for NaN and infinities without a word; only then is it worth looking at every number.
     if b"null" in data and not _finite(obj):
         raise Unserialisable("the object cannot be written as JSON: a number is not finite")
     return data
+
+
+def _wrapped(obj: Json) -> Json:
+    for _ in range(_ROOM):
+        obj = [obj]
+    return obj
 
 
 def digest(canonical_bytes: bytes) -> str:

@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.memory import TOLD_TWICE, Ended, Entry, Memory, Version
+from collector.memory import TOLD_TWICE, Ended, Entry, Memory, Version, Warm
 from collector.observation import sections_of
 from schema.canonical import JsonObject, canonical
 from tests.fakes.served import NOON, served, tracker
@@ -35,6 +35,29 @@ def test_what_is_remembered_comes_back_also_after_the_dictionary_was_made(number
         kept = memory.get(f"u-{number}")
         assert kept is not None
         assert memory.unpack(kept) == version(number)
+
+
+def warm(kept: Version) -> Entry:
+    return Entry(namespace="shop", name="web", epoch=1, seq=1, rv="7", digest=b"\0" * 16, warm=kept)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 30)), max_size=200))
+def test_what_was_told_lately_stays_as_it_is_within_a_bound_and_all_of_it_comes_back(
+    told: list[tuple[int, int]],
+) -> None:
+    shared = Warm(most=10_000)
+    memories = Memory(shared), Memory(shared)
+    for turn, (scope, number) in enumerate(told):
+        memories[scope].put(f"u-{number}", warm(version(100 * turn + number)))
+    for memory in memories:
+        memory.prune("1")
+    kept = [entry for memory in memories for uid in memory if (entry := memory.get(uid)) and entry.warm]
+    assert sum(len(entry.warm.state) + 2048 for entry in kept if entry.warm) <= 10_000
+    newest = {place: turn for turn, place in enumerate(told)}
+    for (scope, number), turn in newest.items():
+        found = memories[scope].get(f"u-{number}")
+        assert found is not None
+        assert memories[scope].unpack(found) == version(100 * turn + number)
 
 
 def test_sections_lie_where_they_are_said_to_be() -> None:
