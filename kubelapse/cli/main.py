@@ -50,6 +50,7 @@ COMMANDS = {
     "verify": ("kubelapse.cli.verify", "Re-apply stored history with an independent implementation."),
     "audit": ("kubelapse.cli.audit", "Compare what is recorded with what the cluster has now."),
     "doctor": ("kubelapse.cli.doctor", "Check permissions, clock, store and disk, and say what to do."),
+    "whoami": ("kubelapse.cli.whoami", "Whom the server takes you for, and what you see."),
     "version": ("kubelapse.cli.version", "Versions of this program and of the server it would ask."),
 }
 EPILOG = """Exit codes: 0 fine or the same, 1 differences found (diff, drift, audit) or history damaged (verify), 2 and
