@@ -54,9 +54,10 @@ bench: $(READY) ## benchmarks, one JSON line each
 screenshots: $(READY) $(UI) ## pictures of every page for docs/screenshots/ (needs Chromium)
 	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
-truth: $(READY) ## the long proofs: 5,000 writes, 30 kills of one recorder and of two clusters through Kafka, a zombie, claims, moving
-	KUBELAPSE_TEST_WRITES=5000 KUBELAPSE_TEST_KILLS=30 KUBELAPSE_TEST_FROZEN=30 $(BIN)/pytest $(ARGS) \
-		tests/e2e/test_truth.py tests/e2e/test_distributed.py tests/e2e/test_distributed_claims.py tests/e2e/test_zombie.py
+truth: $(READY) ## the long proofs: 5,000 writes, 30 kills of one recorder and of two clusters through Kafka, a zombie, claims, canaries
+	KUBELAPSE_TEST_WRITES=5000 KUBELAPSE_TEST_KILLS=30 KUBELAPSE_TEST_FROZEN=30 KUBELAPSE_TEST_CANARIES=1 $(BIN)/pytest $(ARGS) \
+		tests/e2e/test_truth.py tests/e2e/test_distributed.py tests/e2e/test_distributed_claims.py tests/e2e/test_zombie.py \
+		tests/e2e/test_canaries_kafka.py
 
 referee: $(READY) ## brute force over 10,000 random changes: states, diffs, blame, drift, searches, 25 questions each
 	KUBELAPSE_REFEREE_CHANGES=10000 KUBELAPSE_REFEREE_QUESTIONS=25 $(BIN)/pytest $(ARGS) --timeout 3600 \

@@ -58,7 +58,7 @@ class Backlog:
         """Forget batches up to this number, and fill memory up from the disk."""
         while self._front and self._front[0].number <= number:
             self.memory -= self._front.popleft().size
-        while self.memory < self._most // 2 and (frame := self._spill.take()) is not None:
+        while self.memory < max(1, self._most // 2) and (frame := self._spill.take()) is not None:
             self._add(from_frame(frame))
 
     def clear(self) -> None:

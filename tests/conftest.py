@@ -99,6 +99,19 @@ def _kafka_sockets_collected(request: pytest.FixtureRequest) -> Iterator[None]:
         gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def _no_canary_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever suite leaves secrets about: none of them is in any byte that its tests have written, unpacked."""
+    uses = any(getattr(one, "__module__", "") == "tests.fakes.canaries" for one in vars(request.module).values())
+    folder = request.getfixturevalue("tmp_path") if uses and "tmp_path" in request.fixturenames else None
+    yield
+    if folder is not None:
+        from kubelapse.purge_proof import search
+        from tests.fakes.canaries import needles
+
+        assert search(folder, needles()).found == []
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The session's control plane with controllers and three fake nodes. Shared: break another one (`make_lab`)."""

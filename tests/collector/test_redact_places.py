@@ -17,15 +17,8 @@ from schema.events import KubeEvent
 from schema.objects import Kind, Scope
 from tests.fakes.canaries import Canary, canaries, forms, secret
 from tests.fakes.clock import FakeClock
-from tests.fakes.served import CONFIG_MAPS, KEY, NOON, PODS, SECRETS, at, entry, events, line, served, tracker, watching
-
-KINDS = {
-    "secrets": SECRETS,
-    "configmaps": CONFIG_MAPS,
-    "pods": PODS,
-    "deployments": Kind(group="apps", version="v1", resource="deployments", kind="Deployment", namespaced=True),
-    "serviceaccounts": Kind(group="", version="v1", resource="serviceaccounts", kind="ServiceAccount", namespaced=True),
-}
+from tests.fakes.observed import KINDS, observed
+from tests.fakes.served import CONFIG_MAPS, KEY, NOON, PODS, at, entry, events, line, served, tracker, watching
 
 
 def kept(body: JsonObject, kind: Kind = CONFIG_MAPS, rules: RedactionRules | None = None) -> JsonObject:
@@ -45,21 +38,7 @@ def data(text: str, rules: RedactionRules | None = None) -> str:
 @pytest.mark.parametrize("canary", canaries(), ids=lambda one: one.name)
 def test_no_canary_in_events_patches_memory_or_logs(canary: Canary, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    kind, body = KINDS[canary.resource], dict(canary.body)
-    metadata = body.pop("metadata", {})
-    assert isinstance(metadata, dict)
-    found = tracker(kind)
-    found.restore([], None)
-    plain: JsonObject = {"data": {"a": "b"}} if canary.resource in ("secrets", "configmaps") else {}
-    owned = [entry("kubectl", {"f:data": {".": {}}})]
-    records = found.replace(
-        [served(7, body, kind=kind, metadata=metadata, managed=owned)], rv="100", at=NOON, reason=""
-    )
-    changes = [served(101, plain, kind=kind), served(102, body, kind=kind, metadata=metadata)]
-    records += found.observe([line("MODIFIED", one) for one in changes], at=at(1), not_before=None)
-    records += found.observe(
-        [line("DELETED", served(103, body, kind=kind, metadata=metadata))], at=at(2), not_before=None
-    )
+    records, found = observed(canary)
     assert len(events(records)) == 4
     told = repr(records) + caplog.text
     told += "".join(

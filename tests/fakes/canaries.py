@@ -1,7 +1,8 @@
 """Places where people leave secrets, each with one of its own, as objects that an API server takes and serves.
 
 `tests/collector/test_redact_places.py` sends them through the collector, `tests/e2e/test_canaries.py` through a real
-API server and all the rest.
+API server and all the rest, `tests/e2e/test_canaries_kafka.py` through Kafka, too. What a test that uses them leaves on
+disk is searched for them (`tests/conftest.py`).
 """
 
 import base64
@@ -173,3 +174,18 @@ def forms(text: str) -> set[str]:
     raw = text.encode()
     shifted = {base64.b64encode(b"x" * shift + raw).decode()[4 if shift else 0 : -4] for shift in range(3)}
     return {text, quote(text, safe=""), raw.hex(), *(one for one in shifted if len(one) > 10)}
+
+
+SAID = 90
+"""The canary of what an Event says."""
+
+
+def said() -> str:
+    """What an Event says."""
+    return f"Error: cannot mount: password={secret(SAID)} was refused by https://ann:{secret(SAID)}@registry.example/"
+
+
+def needles() -> list[str]:
+    """Every form of every canary: none of them may stand anywhere."""
+    held = [*(one for canary in canaries() for one in canary.secrets), secret(SAID)]
+    return sorted({form for one in held for form in forms(one)})

@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from collector.clock import utc_now
-from collector.kafka import Message, PartitionReader, Transactions
+from collector.kafka import LogClient, Message, PartitionReader, Transactions
 from collector.kafka_sink import KafkaSink
 from collector.kafka_slot import LogLimits, Place
 from collector.kafka_state import partition_of
@@ -57,6 +57,7 @@ class KafkaLog:
         predecessors: frozenset[str] = frozenset(),
         cluster: str = CLUSTER,
         cluster_uid: str = CLUSTER_UID,
+        client: LogClient | None = None,
     ) -> KafkaSink:
         made = KafkaSink(
             Place(
@@ -73,6 +74,7 @@ class KafkaLog:
             metrics=LogMetrics(CollectorRegistry()),
             clock=utc_now,
             limits=limits,
+            client=client,
         )
         self.sinks.append(made)
         return made

@@ -169,8 +169,11 @@ async def reader(
     return log.readers[-1]
 
 
-async def stored(log: KafkaLog, store: Store, *readers: Reader, within: float = 40.0) -> None:
-    """Return once everything that is in the log now is done; raises what a reader failed with."""
+async def stored(log: KafkaLog, store: Store, *readers: Reader, within: float = 40.0, marks: int = 0) -> None:
+    """Return once everything that is in the log now is done; raises what a reader failed with.
+
+    `marks`: 1 where transactions wrote it, for a log ends with the mark of the last one's end.
+    """
     ends, log_id = await log.ends(), await log.log_id()
 
     def done() -> bool:
@@ -180,7 +183,7 @@ async def stored(log: KafkaLog, store: Store, *readers: Reader, within: float = 
             {"log": log_id},
         )
         reached = {partition: last % (1 << 48) + 1 for partition, last in rows}
-        return all(reached.get(partition, 0) >= end for partition, end in ends.items() if end)
+        return all(reached.get(partition, 0) >= end - marks for partition, end in ends.items() if end)
 
     await seen(done, *readers, within=within)
 

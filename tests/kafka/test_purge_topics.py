@@ -21,7 +21,6 @@ from kubelapse.purge_value import Leak
 from schema.chdb import ChdbStore
 from schema.events import Event
 from schema.kafka import create
-from schema.kafka_raw import batches
 from schema.migrate import migrate
 from schema.objects import Scope
 from schema.topics import Topics
@@ -30,7 +29,10 @@ from tests.fakes.logged import PARTITIONS, KafkaLog, memory
 from tests.fakes.records import NOON
 from tests.kafka import log as kafka_log
 from tests.kafka.broker import RealBroker
+from tests.kafka.disk import search
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300)
 
 KEY = b"0123456789abcdef0123456789abcdef"
 VALUE = 'hunter2-"leaked"/9f3a'
@@ -83,15 +85,7 @@ async def ingested(log: KafkaLog, data: Path) -> list[tuple[object, ...]]:
         migrate(store)
         reading = kafka_log.KafkaLog(log.broker, PARTITIONS, log.topics)
         reader = await kafka_log.reader(reading, store, group="kubelapse-ingest" + log.topics.prefix)
-        ends = await reading.ends()
-        # The end of a log of transactions is the mark of the last one's end.
-        sql = "SELECT partition FROM offsets WHERE topic = {t:String} AND state = 'done' AND last >= {e:UInt64}"
-
-        def done() -> bool:
-            asked = {"t": log.topics.changes}
-            return all((number,) in store.rows(sql, {**asked, "e": end - 2}) for number, end in ends.items())
-
-        await kafka_log.seen(done, reader)
+        await kafka_log.stored(reading, store, reader, marks=1)
         await reader.stop()
         gaps = store.rows("SELECT count() FROM coverage WHERE class = 'gap'")
         return [*store.rows("SELECT count(), uniqExact(uid, epoch, seq) FROM events"), *gaps]
@@ -117,17 +111,8 @@ async def purge(log: KafkaLog, data: Path, *arguments: str) -> Result:
 
 
 def on_disk(log: KafkaLog) -> list[str]:
-    """Files of these topics on the broker's disk that hold the value, unpacked."""
-    files = (log.broker.directory / "data").glob(f"{log.topics.prefix}*/*.log*")
-    found = []
-    for file in files:
-        try:
-            data = file.read_bytes()
-        except FileNotFoundError:
-            continue
-        parts = b"".join(part for batch in batches(data) for one in batch.messages for part in one.parts)
-        found += [file.name for needle in LEAK.needles if needle.encode() in parts]
-    return found
+    """Files of these topics on the broker's disk that hold the value."""
+    return search(log.broker.directory / "data", LEAK.needles, f"{log.topics.prefix}*/*").found
 
 
 async def behind(log: KafkaLog, group: str) -> None:
