@@ -52,7 +52,7 @@ class Account:
         known = self._merge(kind)
         return known[bisect_right(known, low) : bisect_right(known, high)]
 
-    def shared(self, kinds: Iterable[str], low: int, high: int) -> tuple[set[int], set[str]]:
+    def shared(self, kinds: Iterable[str], low: int, high: int) -> tuple[dict[int, str], set[str]]:
         """Known writes to any of these kinds in (low, high], and kinds that claim the same one: these contradict."""
         owners: dict[int, str] = {}
         torn: set[str] = set()
@@ -60,7 +60,7 @@ class Account:
             for revision in self.of(kind, low, high):
                 if (other := owners.setdefault(revision, kind)) != kind:
                     torn |= {kind, other}
-        return set(owners), torn
+        return owners, torn
 
     def newest_of(self, kinds: Iterable[str]) -> int:
         """The newest known write to any of these kinds; 0: none is known."""

@@ -28,7 +28,7 @@ from schema.objects import Kind, Scope
 
 log = logging.getLogger(__name__)
 
-PATIENCE: Final = 40.0
+PATIENCE: Final = 150.0
 """Seconds that a healing waits for the others, in all."""
 SETTLED: Final = 1.5
 """Seconds without a newcomer: all have come."""
@@ -114,6 +114,10 @@ class Concert:
             return set()
         return self._etcds.explained(part.kind, part.base, part.top)
 
+    def helps(self, part: Part) -> bool:
+        """Whether others explain what this kind need not look at."""
+        return part.history == self._account.number and len(self._etcds.peers(part.kind)) > 1
+
     # ---- in which order -------------------------------------------------------------------------------------------
 
     async def hear(self, part: Part, reader: Reader, widen: Widen) -> None:
@@ -185,7 +189,7 @@ class Concert:
 
     def _others(self) -> list[Part]:
         oldest = _now() - STALE
-        return [one for one in self._parts.values() if one.phase > Phase.COMING or one.came >= oldest]
+        return [one for one in self._parts.values() if one.top or one.came >= oldest]
 
 
 def _now() -> float:

@@ -159,14 +159,17 @@ class Etcds:
         return self._groups.decided(kind)
 
     def explained(self, kind: str, low: int, high: int) -> set[int]:
-        """Revisions in (low, high] that cannot be writes to this kind, or are known ones."""
+        """Revisions in (low, high] that cannot be writes to this kind.
+
+        Its own writes are not among them: what an attempt has found that failed is not on record.
+        """
         if self._is_deaf():
             return set()
         found, torn = self._account.shared(self._groups.peers(kind), low, high)
         while torn:
             self._groups.tear(torn)
             found, torn = self._account.shared(self._groups.peers(kind), low, high)
-        return found
+        return {revision for revision, owner in found.items() if owner != kind}
 
     def peers(self, kind: str) -> frozenset[str]:
         """Kinds that are proved to share its etcd, itself included; none when nothing is proved of it."""

@@ -160,6 +160,7 @@ class _Healing:
         self._parallel = settings.healing.parallel
         self._objects = settings.healing.objects
         self._together = settings.healing.together
+        self._looks, self._idle_looks = settings.healing.looks, settings.healing.idle_looks
         self._known = known
         self._base, self._top = base, top
         self._items = items
@@ -245,11 +246,14 @@ class _Healing:
         """See who lived at revisions that nothing explains; False when no more is to be seen."""
         census.explain(self._explained())
         size = max(1, len(self._known), len(self._fresh))
-        looks = list(census.next(min(self._reader.room // self._reader.pages(size), self._objects // size)))
+        idle = not self._part.changed and self._concert.helps(self._part)
+        most = min(self._looks, self._idle_looks) if idle else self._looks
+        looks = list(census.next(min(most, self._reader.room // self._reader.pages(size), self._objects // size)))
         looks = looks[: max(1, self._together // size)]
         if not looks:
             return False
         self._objects -= size * len(looks)
+        self._looks, self._idle_looks = self._looks - len(looks), self._idle_looks - len(looks)
         seen = await together(self._reader.all(look, metadata=True) for look in looks)
         census.looked(looks)
         met: dict[str, tuple[int, Known]] = {}

@@ -48,13 +48,17 @@ class Timings:
 class HealingLimits:
     """What reading the past from etcd may cost, each time and for each kind."""
 
-    requests: int = 5000
-    """0: never heal. 10,000 objects of which 500 changed and 250 ended in 100 s need 3,000: ends are bisected. With
-    four times as many, busy kinds were found to starve the idle ones after a restart of the API server."""
+    requests: int = 20_000
+    """0: never heal. 10,000 objects of which 500 changed and 250 ended in 100 s need 3,000: ends are bisected."""
+    looks: int = 5000
+    """Whole lists, in search of lives that neither end of the gap shows."""
+    idle_looks: int = 512
+    """The same for a kind in which nothing happened and whose etcd others explain (`collector.concert`)."""
     parallel: int = 8
     """Requests under way at a time, of all kinds together."""
-    seconds: float = 45.0
-    """Less than the 75 s after which the API server would forget again what has happened meanwhile."""
+    seconds: float = 120.0
+    """Without waiting for other kinds. The watch that brought the fresh list is open and read meanwhile; one that only
+    opens afterwards may find its version forgotten again, and heals once more. Etcd keeps five minutes at least."""
     bytes: int = 64 * 2**20
     """Of versions that are held until all have been read."""
     objects: int = 300_000

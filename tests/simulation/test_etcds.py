@@ -28,8 +28,8 @@ def test_who_takes_every_kind_for_the_same_etcd_is_found_out(monkeypatch: pytest
     def everybody(self: Groups, kind: str) -> frozenset[str]:
         return frozenset({*self.standings, kind})
 
-    def credulous(self: Account, kinds: frozenset[str], low: int, high: int) -> tuple[set[int], set[str]]:
-        return {revision for kind in kinds for revision in self.of(kind, low, high)}, set()
+    def credulous(self: Account, kinds: frozenset[str], low: int, high: int) -> tuple[dict[int, str], set[str]]:
+        return {revision: kind for kind in kinds for revision in self.of(kind, low, high)}, set()
 
     monkeypatch.setattr(Groups, "peers", everybody)
     monkeypatch.setattr(Account, "shared", credulous)
