@@ -38,8 +38,12 @@ log = logging.getLogger(__name__)
 PREFIX = "/kube"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _WARNINGS = 4
+_WRITTEN = ("status", "scale", "eviction", "binding", "approval", "ephemeralcontainers", "finalize", "token")
+"""Parts that are written, which is refused as such; what runs in a container (log, exec) is simply not there."""
 _BODY = 3 * 2**20
 _PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_PROTOBUF_GIVEN = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""As asked for and as given: Go takes no media type with an `@` (kube-openapi pkg/handler)."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -125,7 +129,7 @@ class _Question:
         if self._path != "openapi/v2":
             raise Refusal("NotFound", "no schemas are recorded")
         if _PROTOBUF in self._request.headers.get("accept", ""):
-            return Response(discovery.SWAGGER_PROTOBUF, media_type=_PROTOBUF)
+            return Response(discovery.SWAGGER_PROTOBUF, media_type=_PROTOBUF_GIVEN)
         return _json(discovery.SWAGGER)
 
     # --- objects
@@ -134,6 +138,8 @@ class _Question:
         if any((target.group, target.resource) == each[:2] for each in rights.REVIEWS):
             return await self._review(target)
         method = self._request.method
+        if target.part and target.part not in _WRITTEN:
+            raise Refusal("NotFound", f"{target.resource}/{target.part[:80]} is not recorded: only objects are")
         if method not in ("GET", "HEAD") and not self._dry():
             raise self._read_only()
         kind = await self._here.readers.run(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,31 @@ def test_every_object_is_what_the_history_has_of_that_moment(incident: Incident,
     assert all(each["metadata"].pop("resourceVersion") for each in given)
     assert {each["metadata"]["uid"]: each for each in given} == wanted
     assert len(given) > 200
+
+
+MANIFEST = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new", "namespace": "shop"}}'
+READ_ONLY = "it can be read and not changed"
+REFUSED = {
+    "apply -f FILE": READ_ONLY,
+    "create -f FILE": READ_ONLY,
+    "delete deployment web -n shop": READ_ONLY,
+    "patch deployment web -n shop -p {}": READ_ONLY,
+    "rollout restart deployment web -n shop": READ_ONLY,
+    "logs deployment/web -n shop": "pods/log is not recorded: only objects are",
+    "exec deployment/web -n shop -- ls": "pods/exec is not recorded: only objects are",
+    "top pods": "Metrics API not available",
+    "get pods -n shop --as boss": "cannot impersonate anybody",
+}
+
+
+@pytest.mark.kubectl
+def test_what_is_no_reading_is_refused_in_words_that_say_so(incident: Incident, tmp_path: Path) -> None:
+    kubectl, manifest = incident.kubectl(DURING), tmp_path / "new.yaml"
+    manifest.write_text(MANIFEST)
+    for command, sentence in REFUSED.items():
+        done = kubectl.run(*(str(manifest) if word == "FILE" else word for word in command.split()))
+        assert (done.returncode, sentence in done.stderr) == (1, True), f"{command}: {done.stderr}"
+    assert "created (server dry run)" in kubectl.out("apply", "--dry-run=server", "-f", str(manifest))
 
 
 def test_a_kubeconfig_is_for_its_owner_only_and_goes_with_the_shell() -> None:
