@@ -4,7 +4,7 @@ Start: status port, data directory, key, credentials, cluster, its uid, Kafka; t
 watch. End, on the first SIGTERM or SIGINT: stop reading, hand over what was read, commit, release the slot, close;
 every step is bounded. A second signal ends the process at once: what is not committed is read again next time.
 
-Each way to fail has a sentence and an exit code of its own (`EXIT_CODES`), so that whoever restarts it can tell a
+Each way to fail has a sentence and an exit code of its own (`kubelapse.exits`), so that whoever restarts it can tell a
 broker that is away from a name that is taken.
 """
 
@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from collector.clock import utc_now
 from collector.cluster import ClusterError
-from collector.errors import CollectorError, OtherCluster
+from collector.errors import CollectorError
 from collector.kafka_sink import KafkaSink
-from collector.kafka_slot import LogLimits, Place, SinkFenced
+from collector.kafka_slot import LogLimits, Place
 from collector.metrics import LogMetrics, Metrics
 from collector.run import Collector
 from collector.settings import CollectorSettings
@@ -33,6 +33,7 @@ from kubelapse import settings as known
 from kubelapse.access import Reached, reach
 from kubelapse.capture import NoIdentity, cluster_uid, collector_settings
 from kubelapse.embedded import Say, settle_memory
+from kubelapse.exits import StageError
 from kubelapse.keyfile import KeyFileError, load_key
 from kubelapse.observe import new_registry
 from kubelapse.server import PortInUse, end_on_signals, listen, url_of
@@ -42,24 +43,13 @@ from kubelapse.status import StatusServer, status_app
 from kubelapse.stores import data_dir
 from kubelapse.succession import succeed
 from query.health import Check
-from schema.kafka import BrokerError, NotAllowed, TopicsDiffer, Unreachable, UntrustedCertificate, WrongCredentials
+from schema.kafka import BrokerError
 from schema.store import StoreError
 
 log = logging.getLogger(__name__)
 
 STOP_WITHIN: Final = 30.0
 STOPPING: Final = "stopping: what was read is being committed to Kafka (once more to end at once)"
-
-EXIT_CODES: Final[Mapping[type[Exception], int]] = {
-    Unreachable: 10,
-    WrongCredentials: 11,
-    UntrustedCertificate: 11,
-    NotAllowed: 11,
-    TopicsDiffer: 12,
-    OtherCluster: 13,
-    SinkFenced: 14,
-}
-"""Of the ways to fail that call for different answers; every other one is 2."""
 
 EXPECTED: Final = (
     BrokerError,
@@ -74,14 +64,6 @@ EXPECTED: Final = (
 )
 
 
-class CollectError(Exception):
-    """Recording cannot begin or go on: one sentence that says what to do, and the exit code."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What runs."""
@@ -92,7 +74,7 @@ class Parts:
 
 
 async def collect(settings: Settings, *, say: Say) -> None:
-    """Record until a signal; raises CollectError."""
+    """Record until a signal; raises StageError."""
     stop = asyncio.Event()
     heap.few_arenas()
     end_on_signals(stop, say, STOPPING)
@@ -100,8 +82,7 @@ async def collect(settings: Settings, *, say: Say) -> None:
     try:
         await _collect(settings, stop, say)
     except EXPECTED as error:
-        code = next((code for sort, code in EXIT_CODES.items() if isinstance(error, sort)), 2)
-        raise CollectError(str(error), code) from error
+        raise StageError(error) from error
 
 
 def _unretrieved(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -4,14 +4,14 @@ Start: status port, store (made by `kubelapse migrate`), Kafka, its topics, then
 SIGINT: stop reading, store what was read, acknowledge, leave the group, close; every step is bounded. A second signal
 ends the process at once: what is not acknowledged is read again, and stored once.
 
-Each way to fail has a sentence and an exit code of its own (`EXIT_CODES`); a broker or a store that goes away later is
+Each way to fail has a sentence and an exit code (`kubelapse.exits`); a broker or a store that goes away later is
 waited for.
 """
 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,7 +19,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from collector.clock import utc_now
-from ingest.errors import IngestError, TooManyDeadLetters
+from ingest.errors import IngestError
 from ingest.kafka import KafkaSource
 from ingest.kafka_client import KafkaSettings
 from ingest.metrics import Metrics
@@ -28,6 +28,7 @@ from ingest.run import Ingester, Shared
 from ingest.settings import IngestSettings
 from kubelapse import __version__, heap, settings_kafka
 from kubelapse import settings as known
+from kubelapse.exits import StageError
 from kubelapse.observe import new_registry
 from kubelapse.server import PortInUse, end_on_signals, listen, url_of
 from kubelapse.setting import SettingError
@@ -38,14 +39,10 @@ from query.health import Check
 from schema.kafka import (
     Broker,
     BrokerError,
-    NotAllowed,
     TopicsDiffer,
-    Unreachable,
-    UntrustedCertificate,
-    WrongCredentials,
     describe,
 )
-from schema.store import Store, StoreError, StoreOutdated, StoreUnavailable
+from schema.store import Store, StoreError
 from schema.topics import Topics, TopicState, differences
 
 log = logging.getLogger(__name__)
@@ -59,27 +56,7 @@ STOPPING: Final = "stopping: what was read is being stored (once more to end at 
 # The lag is fine while it shrinks; a reader that is further behind than this is not ready to be asked.
 READY_LAG: Final = 100_000
 
-EXIT_CODES: Final[Mapping[type[Exception], int]] = {
-    Unreachable: 10,
-    WrongCredentials: 11,
-    UntrustedCertificate: 11,
-    NotAllowed: 11,
-    TopicsDiffer: 12,
-    StoreUnavailable: 15,
-    StoreOutdated: 16,
-    TooManyDeadLetters: 17,
-}
-"""Of the ways to fail that call for different answers; every other one is 2."""
-
 EXPECTED: Final = (BrokerError, IngestError, PortInUse, SettingError, StoreError)
-
-
-class IngestingError(Exception):
-    """Storing cannot begin or go on: one sentence that says what to do, and the exit code."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,19 +69,14 @@ class Parts:
 
 
 async def ingest(settings: Settings, *, say: Say) -> None:
-    """Store until a signal; raises IngestingError."""
+    """Store until a signal; raises StageError."""
     stop = asyncio.Event()
     heap.few_arenas()
     end_on_signals(stop, say, STOPPING)
     try:
         await _ingest(settings, stop, say)
     except EXPECTED as error:
-        raise IngestingError(str(error), exit_code(error)) from error
-
-
-def exit_code(error: Exception) -> int:
-    """Of a failure that was expected."""
-    return next((code for sort, code in EXIT_CODES.items() if isinstance(error, sort)), 2)
+        raise StageError(error) from error
 
 
 async def _ingest(settings: Settings, stop: asyncio.Event, say: Say) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from kubelapse import settings_kafka
-from kubelapse.ingesting import exit_code
+from kubelapse.exits import StageError
 from kubelapse.setting import SettingError
 from kubelapse.settings import Settings
 from kubelapse.stores import make_roles, open_store
@@ -18,23 +18,15 @@ from schema.store import StoreError
 Say = Callable[[str], None]
 
 
-class MigrateError(Exception):
-    """Something could not be made, or is not fit for use: one sentence that says what to do, and the exit code."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 async def migrate(settings: Settings, *, say: Say, roles: bool = False) -> None:
-    """Tables of the store (and roles, if asked), topics of Kafka where one is set. Raises MigrateError."""
+    """Tables of the store (and roles, if asked), topics of Kafka where one is set. Raises StageError."""
     try:
         await asyncio.to_thread(_tables, settings, roles=roles)
         say(f"store    {settings.store} is up to date")
         if settings[settings_kafka.KAFKA]:
             await _topics(settings, say)
     except (StoreError, SettingError, kafka.BrokerError) as error:
-        raise MigrateError(str(error), exit_code(error)) from error
+        raise StageError(error) from error
 
 
 def _tables(settings: Settings, *, roles: bool) -> None:

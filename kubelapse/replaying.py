@@ -7,7 +7,8 @@ from ingest.kafka_client import Messages
 from ingest.replay import Replayed
 from ingest.replay import replay as replay_into
 from kubelapse import settings_kafka
-from kubelapse.ingesting import EXPECTED, IngestingError, checked, exit_code
+from kubelapse.exits import StageError
+from kubelapse.ingesting import EXPECTED, checked
 from kubelapse.settings import Settings
 from kubelapse.stores import open_existing
 
@@ -15,11 +16,11 @@ Say = Callable[[str], None]
 
 
 async def replay(settings: Settings, *, say: Say) -> None:
-    """Every dead letter of the log once. Raises IngestingError."""
+    """Every dead letter of the log once. Raises StageError."""
     try:
         done = await _replay(settings)
     except EXPECTED as error:
-        raise IngestingError(str(error), exit_code(error)) from error
+        raise StageError(error) from error
     say(f"{done.stored} dead letters are stored now, {done.left.total()} stay")
     for reason, count in done.left.most_common():
         say(f"{count:>8}  {reason}")

@@ -19,7 +19,8 @@ from collector.errors import CredentialsError
 from kubelapse import __version__, heap, ingesting
 from kubelapse import settings as known
 from kubelapse.auth.logins import check_host, logins
-from kubelapse.ingesting import EXPECTED, Parts, assemble, checks, exit_code
+from kubelapse.exits import StageError
+from kubelapse.ingesting import EXPECTED, Parts, assemble, checks
 from kubelapse.kubeport import kube_port
 from kubelapse.observe import new_registry
 from kubelapse.server import Server, end_on_signals, listen, make_app, url_of
@@ -33,16 +34,8 @@ Say = Callable[[str], None]
 SETTLE = 3.0
 
 
-class ServeError(Exception):
-    """Serving cannot begin or go on: one sentence that says what to do, and the exit code (as of `ingest`)."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 async def serve(settings: Settings, *, say: Say, ingest: bool = False) -> None:
-    """Answer until a signal, and store what Kafka holds if asked; raises ServeError."""
+    """Answer until a signal, and store what Kafka holds if asked; raises StageError."""
     stop = asyncio.Event()
     heap.few_arenas()
     end_on_signals(stop, say, "stopping: open requests are being answered (once more to end at once)")
@@ -51,9 +44,9 @@ async def serve(settings: Settings, *, say: Say, ingest: bool = False) -> None:
         with listen(settings[known.HOST], settings[known.PORT]) as bound:
             await _serve(settings, bound, stop, say, ingest=ingest)
     except CredentialsError as error:
-        raise ServeError(str(error), 1) from error
+        raise StageError(error, 1) from error
     except EXPECTED as error:
-        raise ServeError(str(error), exit_code(error)) from error
+        raise StageError(error) from error
     say("stopped")
 
 

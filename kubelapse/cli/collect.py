@@ -46,11 +46,11 @@ def collect(ctx: click.Context, /, **given: object) -> None:
     around = surroundings(ctx)
     with sentences():
         settings = known.load(setting_flags(given), around.environ)
-        from kubelapse import collecting, observe
+        from kubelapse import collecting, exits, observe
 
         observe.configure(settings[known.LOG])
         try:
             asyncio.run(collecting.collect(settings, say=lambda text: click.echo(plain(text), err=True)))
-        except collecting.CollectError as error:
+        except exits.StageError as error:
             Failure(str(error)).show()
             ctx.exit(error.code)

@@ -43,12 +43,12 @@ def ingest(ctx: click.Context, /, replay_dead_letters: bool, **given: object) ->
     around = surroundings(ctx)
     with sentences():
         settings = known.load(setting_flags(given), around.environ)
-        from kubelapse import ingesting, observe, replaying
+        from kubelapse import exits, ingesting, observe, replaying
 
         observe.configure(settings[known.LOG])
         task = replaying.replay if replay_dead_letters else ingesting.ingest
         try:
             asyncio.run(task(settings, say=lambda text: click.echo(plain(text), err=True)))
-        except ingesting.IngestingError as error:
+        except exits.StageError as error:
             Failure(str(error)).show()
             ctx.exit(error.code)

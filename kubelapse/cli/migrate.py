@@ -31,7 +31,7 @@ def migrate(ctx: click.Context, /, roles: bool, printed: bool, **given: object) 
     around = surroundings(ctx)
     with sentences():
         settings = known.load(setting_flags(given), around.environ)
-        from kubelapse import migrating, observe, stores
+        from kubelapse import exits, migrating, observe, stores
 
         if printed:
             click.echo(stores.all_sql(settings))
@@ -43,6 +43,6 @@ def migrate(ctx: click.Context, /, roles: bool, printed: bool, **given: object) 
 
         try:
             asyncio.run(migrating.migrate(settings, say=say, roles=roles))
-        except migrating.MigrateError as error:
+        except exits.StageError as error:
             Failure(str(error)).show()
             ctx.exit(error.code)

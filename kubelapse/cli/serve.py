@@ -41,11 +41,11 @@ def serve(ctx: click.Context, /, ingest: bool, **given: object) -> None:
     around = surroundings(ctx)
     with sentences():
         settings = known.load(setting_flags(given), around.environ)
-        from kubelapse import observe, serving
+        from kubelapse import exits, observe, serving
 
         observe.configure(settings[known.LOG])
         try:
             asyncio.run(serving.serve(settings, say=lambda text: click.echo(plain(text), err=True), ingest=ingest))
-        except serving.ServeError as error:
+        except exits.StageError as error:
             Failure(str(error)).show()
             ctx.exit(error.code)
