@@ -95,14 +95,17 @@ class Login:
             return
         shown = self._shown(scope)
         if scope["path"] in SIGN_IN or (scope["path"] in _HEALTH and shown is None):
-            await self._app({**scope, SCOPE_KEY: NOTHING}, receive, send)
+            scope[SCOPE_KEY] = NOTHING
+            await self._app(scope, receive, send)
             return
         if self._has_its_own(scope):
-            await self._app({**scope, SCOPE_KEY: EVERYTHING}, receive, send)
+            scope[SCOPE_KEY] = EVERYTHING
+            await self._app(scope, receive, send)
             return
         caller = await self._caller(scope, shown)
         if isinstance(caller, Response) and caller.status_code == 401 and scope["path"] == WHO:
-            await self._app({**scope, SCOPE_KEY: NOTHING}, receive, send)
+            scope[SCOPE_KEY] = NOTHING
+            await self._app(scope, receive, send)
             return
         if isinstance(caller, Response) or shown is None:
             refusal = caller if isinstance(caller, Response) else _unknown(scope)

@@ -18,6 +18,8 @@ ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
 _LEEWAY: Final = 30
+_OF_THE_CLUSTER: Final = "system:"
+"""Users and groups that no provider of identities may speak for, whatever the prefix: `system:masters`."""
 
 Claims = Mapping[str, object]
 
@@ -75,5 +77,8 @@ class Issuer:
         if self._user_claim == "email" and claims.get("email_verified") is not True:
             return None
         listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
-        own = [f"{self._prefix}{each}" for each in listed if isinstance(each, str) and each]
-        return User(name=f"{self._prefix}{name}", groups=tuple(sorted({*own, "system:authenticated"})))
+        user, *own = (f"{self._prefix}{each}" for each in (name, *listed) if isinstance(each, str) and each)
+        if user.startswith(_OF_THE_CLUSTER):
+            return None
+        others = {each for each in own if not each.startswith(_OF_THE_CLUSTER)}
+        return User(name=user, groups=tuple(sorted({*others, "system:authenticated"})))

@@ -367,3 +367,11 @@ async def test_where_nobody_signs_in_everybody_is_told_so() -> None:
             "login": False, "user": "", "session": False, "everything": True, "provider": "", "namespaces": None,
         }  # fmt: skip
         assert (await person.http.get("/auth/login")).json()["type"] == "urn:kubelapse:problem:no-login"
+
+
+async def test_routes_of_the_sign_in_are_measured_by_their_names(provider: Provider) -> None:
+    app = application(provider)
+    async with browsing(app) as person:
+        await person.sign_in()
+        measured = (await person.http.get("/metrics")).text
+    assert 'kubelapse_http_requests_total{route="/auth/callback",status="303"} 1.0' in measured

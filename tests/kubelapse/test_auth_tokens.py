@@ -132,9 +132,9 @@ class Web:
         return httpx.Response(self.status, json=body)
 
 
-def issuer(web: Web, user: str = "sub") -> Issuer:
+def issuer(web: Web, user: str = "sub", prefix: str = "oidc:") -> Issuer:
     discovery = Discovery(ISSUER, clock=time.monotonic, transport=httpx.MockTransport(web))
-    return Issuer(discovery, audience=AUDIENCE, user=user, groups="groups", prefix="oidc:")
+    return Issuer(discovery, audience=AUDIENCE, user=user, groups="groups", prefix=prefix)
 
 
 async def test_an_id_token_names_user_and_groups_with_the_prefix() -> None:
@@ -172,6 +172,13 @@ async def test_an_address_counts_only_when_it_was_verified() -> None:
     found = await told.user(id_token(email="a@example.org", email_verified=True))
     assert found is not None
     assert found.name == "oidc:a@example.org"
+
+
+async def test_nobody_becomes_a_user_or_a_group_of_the_cluster_itself() -> None:
+    told = issuer(Web(), prefix="")
+    found = await told.user(id_token(groups=["system:masters", "sre"]))
+    assert found == User(name="ann", groups=("sre", "system:authenticated"))
+    assert await told.user(id_token(sub="system:admin")) is None
 
 
 async def test_unknown_keys_do_not_make_us_ask_the_issuer_again_and_again() -> None:
