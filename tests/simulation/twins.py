@@ -8,12 +8,16 @@ for explained in which something lived and died, and declares complete what is n
 
 import asyncio
 import sys
+from collections import Counter
 from random import Random
 from typing import Final
 
+from collector.cluster import Page
+from schema.objects import Kind
 from tests.simulation.faults import Fault, Schedule
 from tests.simulation.run import Simulation, lived
 from tests.simulation.seeds import replay
+from tests.simulation.server import Server
 from tests.simulation.world import FIRST, Etcd, World
 
 MORTAL: Final = 0.7
@@ -43,6 +47,47 @@ class Twins(Simulation):
             self.server.expired.add(kind)
 
 
+class Idle(Twins):
+    """In one etcd, and nothing ever happens to the kind that would be elsewhere. `asked`: exact lists by kind."""
+
+    one_etcd = True
+
+    def make_server(self, chance: Random) -> Server:
+        self.asked = Counter[str]()
+        return Counting(self.world, chance, self.asked)
+
+    def _write(self, at: float) -> None:
+        name = self.chance.choice("abcdef")
+        key = ("configmaps", "shop", name)
+        if key in self.world.living:
+            self.world.update(key, at)
+        else:
+            self.world.create(key, at)
+        self.server.tell()
+
+
+class Counting(Server):
+    """Counts exact lists."""
+
+    def __init__(self, world: World, chance: Random, asked: Counter[str]) -> None:
+        super().__init__(world, chance)
+        self._asked = asked
+
+    async def exact(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        rv: str,
+        name: str = "",
+        more: str = "",
+        limit: int = 500,
+        metadata: bool = False,
+    ) -> Page:
+        self._asked[kind.id] += 1
+        return await super().exact(kind, namespace, rv=rv, name=name, more=more, limit=limit, metadata=metadata)
+
+
 def drawn(seed: int) -> Schedule:
     """Steady writes, and three times all is forgotten."""
     chance = Random(seed)
@@ -60,6 +105,13 @@ def twins(seed: int, *, one_etcd: bool = False) -> tuple[Simulation, list[str]]:
         return run
 
     return lived(make)
+
+
+def idle(seed: int) -> tuple[Idle, list[str]]:
+    """The run of this seed with only one kind that is written."""
+    run, complaints = lived(lambda loop: Idle(drawn(seed), loop))
+    assert isinstance(run, Idle)
+    return run, complaints
 
 
 def main() -> int:
