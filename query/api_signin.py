@@ -79,7 +79,8 @@ async def callback(
             raise SignInRefused(f"The provider of identities says {error[:80]!r}.")
         entered = await signin.finish(sealed, state=state, code=code, issuer=iss)
     except (SignInRefused, LoginUnavailable) as failure:
-        if isinstance(failure, SignInRefused):
+        # Only who has made us ask the provider in vain: any page can send somebody's browser here.
+        if isinstance(failure, SignInRefused) and failure.why != "expired" and not error:
             signin.failed.spend(address_of(request.scope))
         answer = _not_in(request, failure, signin.page(sealed))
     else:

@@ -21,6 +21,7 @@ from kubelapse.auth.tokens import StaticTokens
 from query.access import EVERYTHING
 from query.app import create_app
 from query.assets import Assets
+from query.budget import Budget
 from query.callers import Caller
 from query.settings import QuerySettings
 from tests.fakes.provider import Provider, provided
@@ -91,13 +92,15 @@ def application(provider: Provider, *, clock: Clock | None = None, secret: str |
     issuer = Issuer(discovery, audience="kubelapse", user="sub", groups="groups", prefix="oidc:")
     flow = CodeFlow(discovery, issuer, client="kubelapse", secret=provider.secret if secret is None else secret)
     tokens = StaticTokens([_entry(STATIC, Caller(name="token:ci", reach=EVERYTHING))])
-    return create_app(
+    app = create_app(
         store=FakeStore(),
         settings=QuerySettings(hosts=("history.example.org",), **more),
         registry=CollectorRegistry(),
         logins=ServerLogins(tokens, issuer, None, ["group:oidc:sre"], flow),
         ui=Assets(PAGES),
     )
+    app.state.signin.failed = Budget(1e-9, 10, time.monotonic)  # it fills up again when nobody waits for it
+    return app
 
 
 def _entry(token: str, caller: Caller) -> tuple[bytes, Caller]:
@@ -231,6 +234,25 @@ async def test_after_the_sign_in_there_is_no_way_to_elsewhere(provider: Provider
     async with browsing(application(provider)) as person:
         for page in ELSEWHERE:
             assert (await person.sign_in(page)).headers["location"] == "../", page
+
+
+async def test_no_page_can_lock_somebody_out_by_sending_them_back_without_a_sign_in(provider: Provider) -> None:
+    async with browsing(application(provider)) as person:
+        for _ in range(12):
+            assert (await person.http.get("/auth/callback?state=a&code=b")).status_code == 403
+            assert (await person.http.get("/auth/callback?error=x")).status_code == 403
+        assert (await person.sign_in("drift")).headers["location"] == "../drift"
+
+
+async def test_codes_that_mean_nothing_are_not_asked_for_again_and_again(provider: Provider) -> None:
+    async with browsing(application(provider)) as person:
+        answers = []
+        for _ in range(12):
+            sent = await person.http.get("/auth/login")
+            state = parse_qs(urlsplit(sent.headers["location"]).query)["state"][0]
+            answers.append((await person.http.get("/auth/callback", params={"state": state, "code": "x"})).status_code)
+    assert answers == [403] * 10 + [429] * 2
+    assert len([path for path, _ in provider.asked if path == "/token"]) == 10
 
 
 async def test_every_sign_in_has_a_new_session_and_the_old_one_ends(provider: Provider) -> None:

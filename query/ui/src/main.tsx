@@ -6,10 +6,11 @@ import { startLive } from "./live";
 import { Shell } from "./shell";
 import { listenKeys } from "./state/keys";
 import { listen } from "./state/url";
-import { look } from "./who";
+import { look, shut } from "./who";
 
 listen();
 listenKeys();
 startLive();
 void look();
+document.addEventListener("visibilitychange", () => { if (!document.hidden && shut.value) void look(); }); // they may have signed in elsewhere
 render(<Shell />, document.getElementById("app")!);
