@@ -62,6 +62,11 @@ class Census:
             return self._take(needed[:: -(-len(needed) // max(1, self._left // 4))])
         return self._take(needed[-ROUND:][: min(self._left, room)])
 
+    @property
+    def needed(self) -> int:
+        """Looks that a proof takes as things stand."""
+        return sum(len(group) - 1 for group in self._groups())
+
     def unproved(self) -> tuple[int, int] | None:
         """(from, to]: where short lives may be missing; None when certainly none is."""
         groups = self._groups()

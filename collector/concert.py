@@ -34,6 +34,8 @@ SETTLED: Final = 1.5
 """Seconds without a newcomer: all have come."""
 DECIDED: Final = 15.0
 """Seconds in which it shows which kinds share an etcd, where that is not known yet."""
+LOOK: Final = 0.1
+"""Seconds for a look of one's own while all others look as well."""
 POLL: Final = 0.25
 STALE: Final = 60.0
 """Seconds after which who was expected is expected no more."""
@@ -120,11 +122,14 @@ class Concert:
 
     # ---- in which order -------------------------------------------------------------------------------------------
 
-    async def hear(self, part: Part, reader: Reader, widen: Widen) -> None:
-        """Wait until those have told that know more. `widen`: this scope's writes from its list up to a version."""
+    async def hear(self, part: Part, reader: Reader, widen: Widen, needed: int) -> None:
+        """Wait until those have told that know more. `widen`: this scope's writes from its list up to a version.
+
+        Not longer than it would take to find out alone, with `needed` looks.
+        """
         if self._etcds.alone:
             return
-        end, part.phase = _now() + PATIENCE, Phase.WALKED
+        end, part.phase = _now() + min(PATIENCE, needed * LOOK), Phase.WALKED
         await self._until(self._all_walked, end, reader)
         await self._until(self._all_decided, min(end, part.came + DECIDED), reader)
         try:

@@ -196,9 +196,9 @@ class _Healing:
     async def _prove(self, census: Census) -> None:
         """That nothing else happened, which others may know better."""
         census.explain(self._explained())
-        if census.unproved() is None:
+        if not (needed := census.needed):
             return
-        await self._concert.hear(self._part, self._reader, self._widen)
+        await self._concert.hear(self._part, self._reader, self._widen, needed)
         while await self._look(census) and await self._walk():
             pass
 

@@ -300,14 +300,26 @@ class Rough(Simulation):
         return dataclasses.replace(one, rv=self.server.version(self.kinds[write.kind], write.rv))
 
     def stamped(self, truth: Sequence[proofs.Committed]) -> Sequence[proofs.Committed]:
-        """What is sent of a deletion says no time: one that a replica sends late cannot be told from a new one."""
+        """What is sent of a deletion says no time, nor does a change in the same second as the one before it: one that
+        a replica sends late cannot be told from a new one."""
         spans = [
             (self.world.moment(one.at), self.world.moment(one.at + one.seconds))
             for one in self.schedule.faults
             if one.name in ("stale-replica", "stale-list")
         ]
-        late = [one.change == "DELETED" and any(lo <= one.at <= hi for lo, hi in spans) for one in truth]
+        silent = self._silent()
+        late = [(one.kind, one.uid, one.at) in silent and any(lo <= one.at <= hi for lo, hi in spans) for one in truth]
         return [one for one, unknowable in zip(truth, late, strict=True) if not unknowable]
+
+    def _silent(self) -> set[tuple[str, str, datetime]]:
+        """Writes whose lines carry no time of their own."""
+        seconds, silent = dict[tuple[str, str], int](), set[tuple[str, str, datetime]]()
+        for write in self.world.truth:
+            at, life = self.world.moment(write.at), (write.kind, write.uid)
+            if write.change == "DELETED" or seconds.get(life) == int(at.timestamp()):
+                silent.add((*life, at))
+            seconds[life] = int(at.timestamp())
+        return silent
 
     def proved(self, records: Sequence[Record]) -> Iterator[tuple[str, list[str]]]:
         yield from super().proved(records)

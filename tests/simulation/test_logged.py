@@ -10,11 +10,15 @@ import pytest
 from tests.simulation.logged import Logged, logged
 
 SEEDS: Final = range(20)
+RECORD: Final = {
+    829: "a kind waited for what others might know of 20 versions, longer than two rivals let one another live",
+}
+"""Seed → the bug that it found."""
 TAKEN_OVER: Final = (1, 6, 14)
 """Seeds in which a second collector takes the slot over while the first is at work."""
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [*SEEDS, *RECORD])
 def test_history_is_complete_or_says_where_it_is_not_through_kafka(seed: int) -> None:
     run, complaints = logged(seed)
     assert not complaints, run.schedule
