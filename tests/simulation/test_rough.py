@@ -18,7 +18,7 @@ RECORD: Final = {
     97: "of a backlog that a stale replica sent, what came behind a deletion was dated as new, with a wrong error",
     131: "a watch that resumed on a stale replica never took back what it had claimed while it stood still",
     297: "a kind whose versions are no numbers recorded again what it was told twice",
-    2563: "the proof asked for the time of a change that was made in the same second as the one before it and sent late",
+    2563: "the proof asked when a change was made that came late and in the same second as the one before it",
     238: "a life that a stale list had given up for dead began its chain anew in the same epoch",
 }
 """Seed → the bug that it found."""
