@@ -102,6 +102,10 @@ class Redactor:
         """A text that belongs to no object, such as what an Event says."""
         return self._walker(None).text(text)
 
+    def hashed(self, raw: bytes) -> str:
+        """16 hex digits by which the same bytes are known again; without the key nobody can test a guess."""
+        return hashlib.blake2b(raw, digest_size=8, key=self.fingerprints).hexdigest()
+
     def managed(self, fields: bytes) -> bytes:
         """managedFields, whose keys name members of sets by value (`v:"https://..."`), as they may be kept."""
         return self._walker(None).inside(fields)

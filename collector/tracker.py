@@ -28,12 +28,13 @@ from collector.dating import Sighting, date
 from collector.delay import Delay
 from collector.ledger import Ledger
 from collector.memory import Ended, Entry, Memory, Version, Warm
-from collector.observation import Header, Observation, Unreadable, read_header, sections_of
+from collector.observation import Observation, Unreadable, sections_of
 from collector.recorder import Recorded, Recorder, Sighted, TrackerPolicy, sighting
 from collector.redact import Redactor
 from collector.relist import EPOCH_CAUSES, MEMORY_LOST, REDACTION_KEY, VERSION_SWITCHED, Comparison, FreshList
 from collector.sink import Position, Remembered
 from collector.skew import Skew
+from collector.unreadable import header_of, object_of, why
 from schema.canonical import digest
 from schema.events import Event, Gap, Origin, Record
 from schema.objects import Kind, Scope
@@ -56,12 +57,7 @@ class _Line(msgspec.Struct):
     object: dict[str, Raw]
 
 
-class _RawLine(msgspec.Struct):
-    object: Raw
-
-
 _line: Final = msgspec.json.Decoder(_Line)
-_raw_line: Final = msgspec.json.Decoder(_RawLine)
 
 
 class Tracker:
@@ -200,7 +196,7 @@ class Tracker:
             try:
                 found = self._observe(line, at)
             except Exception as error:
-                records.append(self._unreadable(line, error, at))
+                records.append(self._unreadable_item(object_of(line), error, at))
                 continue
             if found is not None:
                 read.append(found)
@@ -288,28 +284,25 @@ class Tracker:
             return self._memory.told(uid, rv, deleted=deleted) or same
         return known is not None and number <= last
 
-    def _unreadable(self, line: bytes, error: Exception, at: datetime) -> Gap:
-        """A line could not be understood."""
-        try:
-            item = bytes(_raw_line.decode(line).object)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            item = b""
-        return self._unreadable_item(item, error, at)
-
     def _unreadable_item(self, item: bytes, error: Exception, at: datetime) -> Gap:
         """An object could not be understood: say so, and go on."""
         self.unreadable += 1
-        header = _header_of(item)
+        header = header_of(item)
         rv = header.resource_version if header else ""
         entry = self._memory.get(header.life) if header else None
-        gap = self._gap(entry.rv if entry else self._read_rv, rv, at, UNREADABLE)
+        told = f"{len(item):,} bytes, keyed hash {self._redactor.hashed(item)}"
+        gap = self._gap(entry.rv if entry else self._read_rv, rv, at, f"{UNREADABLE}: {why(error)} ({told})")
+        named = f"{header.namespace}/{header.name} (uid {header.uid})" if header else "without a readable name"
         if header:
             self._open_gaps[header.life] = gap.id
             self._read_rv = rv or self._read_rv
-        # Never an error's own text unless it is ours: parsers quote what they read.
-        why = str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}, please report"
         log.warning(
-            "an object of %s (%d bytes, version %s) could not be read: %s", self._scope, len(item), rv or "?", why
+            "an object of %s, %s, version %s (%s), could not be read: %s",
+            self._scope,
+            named,
+            rv or "?",
+            told,
+            why(error),
         )
         return gap
 
@@ -387,10 +380,3 @@ class Tracker:
         """When something was read: the clock, but always later than the last time."""
         self._last_at = max(at, self._last_at + TICK)
         return self._last_at
-
-
-def _header_of(item: bytes) -> Header | None:
-    try:
-        return read_header(item)
-    except Unreadable:
-        return None
