@@ -158,9 +158,8 @@ async def refusals(
     """Why the value cannot be taken out of the topics just now; nothing when it can. Raises BrokerError."""
     told = [refusal(head) for name in looked.remembering if (head := at_work(looked.heads.get(name, {}), now))]
     for topic in (looked.topics.changes, looked.topics.dead_letters):
-        if not (held := looked.of(topic)):
-            continue
-        if topic == looked.topics.changes:
+        held = looked.of(topic)
+        if held and topic == looked.topics.changes:
             told += _unstored(held, stored(store, topic, looked.there[topic].id))
         for one in await groups(broker, topic):
             told += _unread(held, one) if one.name not in {group, *skipped} else []

@@ -94,7 +94,7 @@ def _show(done: "Done") -> None:
 
 
 def _code(done: "Done", *, yes: bool) -> int:
-    if yes and done.refused:
+    if yes and done.refused and (done.found.rows or (done.topics is not None and done.topics.held)):
         return FAILED
     return 1 if done.found.left or done.files or (done.left is not None and done.left.held) else 0
 
@@ -122,11 +122,11 @@ def _of_topics(done: "Done", *, yes: bool) -> list[str]:
         return (
             [f"not looked at: Kafka ({named}), which this store was filled from; name it with --kafka"] if named else []
         )
-    if not looked.held:
-        return [f"the value stands in none of {looked.records:,} records of Kafka's topics"]
-    if done.refused:
+    if done.refused and (looked.held or done.found.rows):
         begin = "error: refused" if yes else "--yes would be refused"
         return [f"{begin}: {sentence}" for sentence in done.refused]
+    if not looked.held:
+        return [f"the value stands in none of {looked.records:,} records of Kafka's topics"]
     return _after(done, looked) if yes else _before(done, looked)
 
 

@@ -20,7 +20,7 @@ from kubelapse.purge_topics import look
 from kubelapse.purge_value import Leak
 from schema.chdb import ChdbStore
 from schema.events import Event
-from schema.kafka import create
+from schema.kafka import create, describe
 from schema.migrate import migrate
 from schema.objects import Scope
 from schema.topics import Topics
@@ -169,7 +169,10 @@ async def test_a_value_goes_from_topics_store_and_disk_and_ingest_goes_on_once(l
     counted = await purge(log, data, "--skip-group", "others")
     assert (counted.exit_code, "9 records of the log would go" in counted.output) == (0, True), counted.output
     assert "no rule of redaction finds it in 2 of 2 objects" in counted.output
+    names = [one.name for one in log.topics.wanted()]
+    before = await describe(log.address, names)
     done = await purge(log, data, "--yes", "--skip-group", "others")
+    assert await describe(log.address, names) == before  # what was lowered meanwhile, too
     assert (done.exit_code, "no reader is given it any more" in done.output) == (0, True), done.output
     assert (await look(log.address, log.topics, LEAK)).held == []
     await eventually(lambda: not on_disk(log))
