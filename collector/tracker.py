@@ -252,7 +252,8 @@ class Tracker:
         entry = self._memory.get(uid)
         if self._is_replay(uid, rv, entry, deleted=parsed.type == "DELETED"):
             self.replays += 1
-            self._read_rv = rv
+            if not -1 < numeric(rv) < numeric(self._read_rv):  # told again: what came since is in memory already
+                self._read_rv = rv
             return None
         how = Sighted(
             at=self._stamp(at),

@@ -19,6 +19,7 @@ RECORD: Final = {
     131: "a watch that resumed on a stale replica never took back what it had claimed while it stood still",
     297: "a kind whose versions are no numbers recorded again what it was told twice",
     2563: "the proof asked when a change was made that came late and in the same second as the one before it",
+    1708: "what was told again set the resume point back behind memory, and an audit there found what was not missing",
     238: "a life that a stale list had given up for dead began its chain anew in the same epoch",
 }
 """Seed → the bug that it found."""
