@@ -257,14 +257,6 @@ _CONFIG = """<clickhouse>
   <merge_tree>
     <vertical_merge_algorithm_min_rows_to_activate>5000</vertical_merge_algorithm_min_rows_to_activate>
   </merge_tree>
-  <!-- Threads that were needed once are not kept; by default a hundred load and clear away parts, and stay. -->
-  <max_thread_pool_free_size>16</max_thread_pool_free_size>
-  <max_active_parts_loading_thread_pool_size>4</max_active_parts_loading_thread_pool_size>
-  <max_outdated_parts_loading_thread_pool_size>2</max_outdated_parts_loading_thread_pool_size>
-  <max_unexpected_parts_loading_thread_pool_size>2</max_unexpected_parts_loading_thread_pool_size>
-  <max_parts_cleaning_thread_pool_size>2</max_parts_cleaning_thread_pool_size>
-  <max_io_thread_pool_size>16</max_io_thread_pool_size>
-  <max_io_thread_pool_free_size>2</max_io_thread_pool_free_size>
   <background_pool_size>2</background_pool_size>
   <background_schedule_pool_size>2</background_schedule_pool_size>
   <background_common_pool_size>2</background_common_pool_size>
