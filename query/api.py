@@ -13,6 +13,7 @@ from query.coverage import Window
 from query.errors import BadWindow, QueryError
 from query.models import Clusters, CoverageReport, Kinds, Namespaces, Objects
 from query.scope import Scope
+from query.streams import PatientResponse
 from query.web import JSONL, Here, Scoped, Time, Tz, Windowed, answer, lines, moment, stream_headers
 from schema.store import StoreError
 
@@ -86,7 +87,7 @@ async def snapshot(here: Here, params: Scoped, at: Time = "", tz: Tz = "UTC") ->
 
     scope, headers = await here.readers.run(question)
     chunks = await here.readers.stream(lambda: lines(_or_status(inventory.snapshot(here.store, scope, when.at))))
-    return StreamingResponse(chunks, media_type=JSONL, headers=headers)
+    return PatientResponse(chunks, media_type=JSONL, patience=here.settings.feed_patience, headers=headers)
 
 
 @router.get("/coverage", tags=["coverage"])

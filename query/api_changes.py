@@ -1,14 +1,11 @@
 """Routes about changes: the list, single events, and the live feed."""
 
-import asyncio
-import logging
 from collections.abc import AsyncGenerator, Iterator
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import Response, StreamingResponse
-from starlette.types import Message, Send
+from fastapi.responses import Response
 
 from query import changes, coverage, feeds_read, people, problems, timeline
 from query.api_objects import IMMUTABLE
@@ -18,6 +15,7 @@ from query.feeds import Follower
 from query.models import Change, ChangePage
 from query.problems import Refused
 from query.scope import ChangeFilter
+from query.streams import PatientResponse
 from query.web import (
     JSONL,
     LINES,
@@ -34,7 +32,6 @@ from query.web import (
 )
 
 router = APIRouter(tags=["changes"])
-log = logging.getLogger(__name__)
 
 Order = Annotated[str, Query(pattern="^(asc|desc)$", description="desc: newest first, pages go back in time.")]
 
@@ -82,7 +79,7 @@ async def listed(
         return answer
     headers = stream_headers(at=page.to, after=page.from_, coverage=page.coverage, hidden=page.hidden)
     chunks = await here.readers.stream(lambda: lines(_introduced(here, ask)))
-    return StreamingResponse(chunks, media_type=JSONL, headers=headers)
+    return PatientResponse(chunks, media_type=JSONL, patience=here.settings.feed_patience, headers=headers)
 
 
 def _introduced(here: Context, ask: Ask) -> Iterator[Change]:
@@ -124,33 +121,14 @@ async def feed(
     position = feeds_read.read_token(token) if token else None
     follower = await here.feed.start(lambda: _chosen(here, params), position)
     if format == "jsonl" or (not format and wants(request, *LINES)):
-        return FeedResponse(_jsonl(follower), JSONL, here.settings.feed_patience)
-    return FeedResponse(_sse(follower), "text/event-stream", here.settings.feed_patience)
+        return _following(here, _jsonl(follower), JSONL)
+    return _following(here, _sse(follower), "text/event-stream")
 
 
-class FeedResponse(StreamingResponse):
-    """A stream that gives a client up when it has taken nothing for `patience` seconds: it can resume by its token."""
-
-    def __init__(self, chunks: AsyncGenerator[bytes, None], media_type: str, patience: float) -> None:
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        super().__init__(chunks, media_type=media_type, headers=headers)
-        self._chunks = chunks
-        self._patience = patience
-
-    async def stream_response(self, send: Send) -> None:
-        """As the base class, each send bounded; the client is counted out at once, however it goes."""
-
-        async def bounded(message: Message) -> None:
-            await asyncio.wait_for(send(message), self._patience)
-
-        try:
-            await super().stream_response(bounded)
-        except TimeoutError:
-            log.info(
-                "feed: a client took nothing for %.0f s and was cut off; it can resume by its token", self._patience
-            )
-        finally:
-            await self._chunks.aclose()
+def _following(here: Context, chunks: AsyncGenerator[bytes, None], media_type: str) -> Response:
+    """Who is cut off can resume by its token."""
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return PatientResponse(chunks, media_type=media_type, patience=here.settings.feed_patience, headers=headers)
 
 
 def _chosen(here: Context, params: FilterParams) -> ChangeFilter:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from query import coverage, diff_pages, inventory, snapshots
 from query.coverage import Window
@@ -19,6 +19,7 @@ from query.refs import KnownKind
 from query.scope import Scope
 from query.snapshot_items import Shown
 from query.snapshots import Sort, Span, Told
+from query.streams import PatientResponse
 from query.web import (
     JSONL,
     LINES,
@@ -125,7 +126,7 @@ async def _stream(here: Context, found: SnapshotDiff, told: Callable[[], Iterato
     """One line for each object; the rest of the answer is in the headers."""
     headers = stream_headers(at=found.to, after=found.from_, coverage=found.coverage, hidden=found.hidden)
     chunks = await here.readers.stream(lambda: lines(_line(*each) for each in told()))
-    return StreamingResponse(chunks, media_type=JSONL, headers=headers)
+    return PatientResponse(chunks, media_type=JSONL, patience=here.settings.feed_patience, headers=headers)
 
 
 def _line(result: Sort, item: ObjectChange) -> DiffLine:

@@ -5,20 +5,23 @@ off, it never ends as if it were whole. A client that goes away ends its stateme
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from query import bodies, coverage, times
-from query.access import filters
+from query.access import CALLER_KEY, filters
 from query.coverage import Window
-from query.errors import BadStatement
+from query.errors import BadStatement, TooBusy
 from query.models import Coverage
 from query.readers import Chunks, Readers
 from query.scope import Scope
+from query.streams import PatientResponse
 from query.times import rfc3339
 from query.web import JSON, JSONL, Context, Here, answer, stream_headers, wants
 from schema.canonical import Json
@@ -46,6 +49,7 @@ class Service:
         self._door = door
         self._desk: Desk | None = None
         self._readers: Readers | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def desk(self) -> "Desk":
         """Blocks for a moment the first time."""
@@ -62,6 +66,18 @@ class Service:
             settings = self._here().settings
             self._readers = Readers(readers=1, streams=settings.sql.queries, patience=settings.patience)
         return self._readers
+
+    async def stream(self, caller: str, rows: Callable[[], Iterator[bytes]]) -> Chunks:
+        """What a statement gives. Nobody who signs in has every place to themselves. Raises TooBusy."""
+        settings = self._here().settings
+        if not caller or settings.sql.queries < 2:
+            return await self.readers().stream(rows)
+        turn = self._turns.setdefault(caller, asyncio.Semaphore(settings.sql.queries - 1))
+        try:
+            await asyncio.wait_for(turn.acquire(), settings.patience)
+        except TimeoutError:
+            raise TooBusy("Statements of yours are still running.", "Wait for one of them to end.") from None
+        return await self.readers().stream(rows, done=turn.release)
 
     def close(self) -> None:
         """End what runs at its next block."""
@@ -98,15 +114,17 @@ async def sql(
     ticket = desk.ticket()
 
     def rows() -> Iterator[bytes]:
-        yield from form(desk.run(found, asked, ticket))
+        with closing(desk.run(found, asked, ticket)) as told:
+            yield from form(told)
 
-    work = service.readers().stream(rows)
+    work = service.stream(str(request.scope.get(CALLER_KEY, "")), rows)
     if media_type == JSON:
         whole = await _unless_gone(request, desk, ticket, _collected(work))
         return Response(whole, media_type=JSON, headers={"Cache-Control": "no-store"})
     chunks = await _unless_gone(request, desk, ticket, work)
     headers = stream_headers(at=asked.now, coverage=known.coverage)
-    return StreamingResponse(_told(chunks, desk, ticket), media_type=media_type, headers=headers)
+    told = _told(chunks, desk, ticket)
+    return PatientResponse(told, media_type=media_type, patience=here.settings.feed_patience, headers=headers)
 
 
 class Known(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
@@ -207,7 +225,7 @@ async def _gone(request: Request) -> None:
         await asyncio.sleep(_LOOK)
 
 
-async def _told(chunks: Chunks, desk: "Desk", ticket: str) -> AsyncIterator[bytes]:
+async def _told(chunks: Chunks, desk: "Desk", ticket: str) -> AsyncGenerator[bytes, None]:
     """The chunks; left early, the statement is ended without being waited for."""
     whole = False
     try:
@@ -215,5 +233,6 @@ async def _told(chunks: Chunks, desk: "Desk", ticket: str) -> AsyncIterator[byte
             yield chunk
         whole = True
     finally:
+        await chunks.aclose()
         if not whole:
             asyncio.get_running_loop().run_in_executor(None, desk.cancel, ticket)

@@ -42,17 +42,24 @@ class Readers:
         answer.add_done_callback(lambda _: self._free.release())
         return await asyncio.shield(answer)
 
-    async def stream(self, chunks: Callable[[], Iterator[bytes]]) -> "Chunks":
-        """The chunks of a blocking iterator; leaving early stops it.
+    async def stream(
+        self, chunks: Callable[[], Iterator[bytes]], *, done: Callable[[], None] = lambda: None
+    ) -> "Chunks":
+        """The chunks of a blocking iterator; leaving early stops it. `done` is called once, when its thread is free.
 
         The first one is here when this returns, so that what fails fails before an answer has begun: TooBusy, and
         whatever the iterator raises.
         """
-        await self._take(self._free_streams)
+        try:
+            await self._take(self._free_streams)
+        except BaseException:
+            done()
+            raise
         loop = asyncio.get_running_loop()
         handover = _Handover(loop, self._closing)
         work = self._stream_pool.submit(handover.feed, chunks)
         work.add_done_callback(lambda _: _unless_closed(loop, self._free_streams.release))
+        work.add_done_callback(lambda _: _unless_closed(loop, done))
         return await Chunks(handover).begin()
 
     def close(self) -> None:
@@ -94,8 +101,12 @@ class Chunks:
             raise StopAsyncIteration
         return chunk
 
-    def __del__(self) -> None:
+    async def aclose(self) -> None:
         """Nobody takes what is left."""
+        self._handover.left.set()
+
+    def __del__(self) -> None:
+        """The same."""
         self._handover.left.set()
 
 

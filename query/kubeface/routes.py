@@ -7,13 +7,13 @@ in a kubeconfig, so one listener serves every moment. Nothing can be written; a 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from query import bodies, problems
 from query.access import CALLER_KEY
@@ -29,6 +29,7 @@ from query.kubeface.tables import Form
 from query.problems import Refused
 from query.refs import KnownKind
 from query.selectors import parse as parse_selector
+from query.streams import PatientResponse
 from query.web import JSON, Context, Here, moment
 from schema.canonical import Json, JsonObject
 from schema.store import StoreError
@@ -192,7 +193,8 @@ class _Question:
         steps = watch.steps()
         first = await anext(steps)  # what is refused is refused before the answer begins
         lines = _lines(first, steps, form, asked.timeout)
-        return StreamingResponse(lines, media_type=JSON, headers=_headers(warnings))
+        patience = self._here.settings.feed_patience
+        return PatientResponse(lines, media_type=JSON, patience=patience, headers=_headers(warnings))
 
     def _ask(self, target: Target, kind: KnownKind, asked: Params) -> Ask:
         return Ask(
@@ -272,7 +274,7 @@ class _Question:
 
 async def _lines(
     first: list[Step], steps: AsyncGenerator[list[Step]], form: Form, seconds: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The events of a watch, one per line, for so many seconds."""
     headers, found, until = True, first, time.monotonic() + seconds
     async with aclosing(steps):

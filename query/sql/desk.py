@@ -48,6 +48,11 @@ class Answer:
     count: int = 0
     truncated: bool = False
 
+    def close(self) -> None:
+        """No more rows are read: the engine lets go. Rows know their answer, so nothing else would say so soon."""
+        if close := getattr(self.rows, "close", None):
+            close()
+
 
 class Desk:
     """One per application."""
