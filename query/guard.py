@@ -62,6 +62,8 @@ class Guard:
             app = _wrong_host(scope)
         elif scope["method"] not in SAFE and _from_elsewhere(scope):
             app = foreign()
+        elif {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            app = problem_response(_two_lengths(), {"Connection": "close"})
         elif _announced(scope) > LARGEST:
             app = problem_response(_too_large())
         await app(scope, _bounded(receive), watched)
@@ -103,6 +105,13 @@ def _bounded(receive: Receive) -> Receive:
         return message
 
     return bounded
+
+
+def _two_lengths() -> Problem:
+    """Who stands between may have believed the other one and let a second request through as a body (RFC 9112 6.3)."""
+    return problems.problem(
+        400, "bad-request", "Bad request", "The request says its length in two ways.", hint="Send one of them."
+    )
 
 
 def _too_large() -> Problem:

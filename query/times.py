@@ -76,7 +76,7 @@ def resolve(text: str, *, now: datetime, tz: tzinfo = UTC) -> datetime | RvRef:
     try:
         return _in_range(_instant(wanted, now.astimezone(tz), tz), text)
     except (ValueError, OverflowError) as error:
-        raise BadTime(f"{_short(text)} is not a time that exists: {error}.", ACCEPTED) from error
+        raise BadTime(f"{_short(text)} is not a time that exists.", ACCEPTED) from error
 
 
 def instant(text: str, *, now: datetime, tz: tzinfo = UTC) -> datetime:

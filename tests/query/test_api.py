@@ -279,6 +279,12 @@ async def test_a_foreign_or_malformed_host_name_is_refused(api: httpx.AsyncClien
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(api: httpx.AsyncClient) -> None:
+    headers = {"Content-Length": "2", "Transfer-Encoding": "chunked"}
+    answer = await api.post("/api/v1/sql", content=b"{}", headers=headers)
+    assert (answer.status_code, answer.headers["connection"]) == (400, "close")
+
+
 @pytest.mark.parametrize("host", ["LOCALHOST:7117", "localhost.", "127.0.0.1", "[::1]:7117"])
 async def test_its_own_names_are_welcome(api: httpx.AsyncClient, host: str) -> None:
     assert (await api.get("/livez", headers={"host": host})).status_code == 200
