@@ -61,9 +61,6 @@ STOP_INGEST = 20.0
 STOP_SERVER = 5.0
 # Most objects made while recording die young, and what lives (memory, kinds) lives on: look for cycles rarely.
 GC_THRESHOLD = (50_000, 20, 50)
-# Seconds after which a thread that computes lets another one go on. The loop asks for it at every look at a socket, and
-# with five milliseconds each time (the default) sockets would wait for the thread that makes rows.
-SWITCH = 0.001
 
 
 class UpError(Exception):
@@ -109,7 +106,6 @@ async def up(settings: Settings, *, say: Say) -> None:
     stop = asyncio.Event()
     heap.few_arenas()
     heap.without_pandas()
-    sys.setswitchinterval(SWITCH)
     end_on_signals(stop, say)
     try:
         await _up(settings, stop, say)
