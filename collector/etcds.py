@@ -48,6 +48,8 @@ SURE: Final = 600.0
 ROUNDS: Final = 16
 """After so many rounds without a decision each takes twice as long as the one before."""
 
+STILL: Final = 2
+"""So many rounds in which nothing was written: no more is to be learnt soon."""
 DEAF: Final = 120.0
 """Seconds after the cluster went back in which nothing is believed."""
 
@@ -146,6 +148,7 @@ class Etcds:
         self._groups = Groups()
         self._last: dict[str, int] = {}
         self._deaf_until = 0.0
+        self._still = 0
 
     # ---- what is known --------------------------------------------------------------------------------------------
 
@@ -155,8 +158,8 @@ class Etcds:
         return len(self._subjects()) < 2
 
     def decided(self, kind: str) -> bool:
-        """Nothing more is to be learnt of this kind for now."""
-        return self._groups.decided(kind)
+        """Nothing more is to be learnt of this kind for now: it is known, or nothing is written at all."""
+        return self._groups.decided(kind) or self._still >= STILL
 
     def explained(self, kind: str, low: int, high: int) -> set[int]:
         """Revisions in (low, high] that cannot be writes to this kind.
@@ -268,7 +271,9 @@ class Etcds:
         if low < self._last.get(anchor, 0):
             self.went_back()
         new = [kind for kind in kinds if self._groups.of(kind).upper < 0]
-        if low == self._last.get(anchor):  # nothing was written: nothing is to be learnt
+        still = low == self._last.get(anchor)
+        self._still = self._still + 1 if still else 0
+        if still:  # nothing was written: nothing is to be learnt
             kinds = new
         for some in (kinds[at : at + TOGETHER] for at in range(0, len(kinds), TOGETHER)):
             values = await asyncio.gather(*(self._version(kind) for kind in some), return_exceptions=True)

@@ -307,7 +307,7 @@ class Rough(Simulation):
             for one in self.schedule.faults
             if one.name in ("stale-replica", "stale-list")
         ]
-        silent = self._silent()
+        silent, truth = self._silent(), super().stamped(truth)
         late = [(one.kind, one.uid, one.at) in silent and any(lo <= one.at <= hi for lo, hi in spans) for one in truth]
         return [one for one, unknowable in zip(truth, late, strict=True) if not unknowable]
 

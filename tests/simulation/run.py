@@ -295,8 +295,11 @@ class Simulation:
         return ()
 
     def stamped(self, truth: Sequence[proofs.Committed]) -> Sequence[proofs.Committed]:
-        """Those whose lines show how old they are, or come at once."""
-        return truth
+        """Those whose lines show how old they are, or come at once; whom a backup brought back begins then."""
+        undone = self.world.undone
+        ended = (one for one in self.world.truth if one.change == "DELETED")
+        back = {one.uid for one in ended if (one.era, one.kind, one.rv) in undone}
+        return [one for one in truth if one.uid not in back]
 
     def committed(self, write: Write) -> proofs.Committed:
         """As the proofs want it."""

@@ -11,6 +11,7 @@ from tests.simulation.logged import Logged, logged
 
 SEEDS: Final = range(20)
 RECORD: Final = {
+    1810: "the same, for evidence that a cluster in which nothing was written could not give",
     829: "a kind waited for what others might know of 20 versions, longer than two rivals let one another live",
 }
 """Seed → the bug that it found."""

@@ -27,6 +27,7 @@ RECORD: Final = {
     90: "a connection had been dead for a while when the process was killed, and nobody took its claims back",
     4660: "what a list showed was dated before what memory had, because the clock had been set back",
     3448: "a server that was stopped in order and restored from a backup had ended its watches cleanly",
+    6049: "the proof asked when a life began that had ended unseen and was brought back by a backup",
     487: "the clock was set back while the process was away",
 }
 """Seed → the bug that it found."""
