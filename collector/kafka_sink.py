@@ -206,7 +206,8 @@ class KafkaSink:
         if 0 < self._backlog.memory < self._limits.transaction_bytes:
             self._wanted.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), self._limits.linger)
+                async with asyncio.timeout(self._limits.linger):
+                    await self._wanted.wait()
         return self._backlog.first(self._limits.transaction_bytes)
 
     async def _commit(self, batches: list[Packed]) -> None:

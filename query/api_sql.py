@@ -74,7 +74,8 @@ class Service:
             return await self.readers().stream(rows)
         turn = self._turns.setdefault(caller, asyncio.Semaphore(settings.sql.queries - 1))
         try:
-            await asyncio.wait_for(turn.acquire(), settings.patience)
+            async with asyncio.timeout(settings.patience):
+                await turn.acquire()
         except TimeoutError:
             raise TooBusy("Statements of yours are still running.", "Wait for one of them to end.") from None
         return await self.readers().stream(rows, done=turn.release)

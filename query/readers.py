@@ -70,7 +70,9 @@ class Readers:
 
     async def _take(self, free: asyncio.Semaphore) -> None:
         try:
-            await asyncio.wait_for(free.acquire(), self._patience)
+            # Not `wait_for`: before Python 3.12 it takes the place for an answer to a cancellation, and goes on.
+            async with asyncio.timeout(self._patience):
+                await free.acquire()
         except TimeoutError as error:
             raise TooBusy("Every reader is busy with other questions.", "Ask again in a few seconds.") from error
 

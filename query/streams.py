@@ -45,7 +45,8 @@ class PatientResponse(StreamingResponse):
         """As the base class, each send bounded; what the answer holds is let go at once, however it ends."""
 
         async def bounded(message: Message) -> None:
-            await asyncio.wait_for(send(message), self._patience)
+            async with asyncio.timeout(self._patience):
+                await send(message)
 
         try:
             await super().stream_response(bounded)

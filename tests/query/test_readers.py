@@ -39,6 +39,19 @@ async def test_when_every_stream_is_taken_nobody_is_kept_waiting(readers: Reader
     assert await anext(taken) == b"chunk"
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_who_goes_away_while_taking_a_reader_is_gone(readers: Readers, steps: int) -> None:
+    go_on = threading.Event()
+    asked = asyncio.create_task(readers.run(go_on.wait))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    asked.cancel()
+    done, _ = await asyncio.wait([asked], timeout=5)
+    go_on.set()
+    assert done == {asked}
+    assert asked.cancelled()
+
+
 async def test_what_fails_at_once_fails_before_an_answer_begins(readers: Readers) -> None:
     def fail(part: bytes) -> bytes:
         raise BadTime(f"no {part!r}")
