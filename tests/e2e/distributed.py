@@ -48,8 +48,15 @@ class Remote(Recorder):
         return self.query.ask(path, cluster=self.cluster, **query)
 
     def wait_for(self, kind: str, rv: int, seconds: float = 120) -> None:
-        """As the embedded recorder; a broker that was killed costs a session timeout or two."""
+        """As the embedded recorder; a broker that was killed costs a session timeout or two.
+
+        Until an ingester has stored the first of this cluster, no kind of it is known.
+        """
+        patiently(lambda: self.cluster in self._clusters(), self.tail, within=seconds)
         Recorder.wait_for(self, kind, rv, seconds)
+
+    def _clusters(self) -> set[str]:
+        return {each["cluster"] for each in self.query.ask("/kinds")["items"]}
 
     def kill(self) -> None:
         """kill -9 of the collector."""

@@ -166,7 +166,10 @@ COMMANDS = (
 
 
 def answered(who: Kubectl, command: str, manifest: Path) -> list[str]:
-    """What it prints, without ages, names of temporary files, and what the record has not (leases)."""
+    """What it prints, without ages, names of temporary files, and what the record has not (leases).
+
+    `describe` prints the data of a ConfigMap in any order (a Go map), so its lines are compared in one of ours.
+    """
     words = [str(manifest) if word == "MANIFEST" else word for word in command.split()]
     done = who.run(*words, *(("-n", "shop") if words[0] == "describe" else ()))
     assert done.returncode in ((0, 1) if words[0] == "diff" else (0,)), done.stderr
@@ -175,7 +178,7 @@ def answered(who: Kubectl, command: str, manifest: Path) -> list[str]:
         return [line for line in lines if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))]
     if words[0] != "describe":
         return [line for line in lines if not re.fullmatch(r"\s*resourceVersion: \"\"", line)]
-    return [*undated(lines)]
+    return sorted(undated(lines))
 
 
 def undated(lines: list[str]) -> Iterator[str]:
